@@ -1,0 +1,58 @@
+/**
+ * h26x: NAL units of H264 and H265 as RTP carries them (RFC 6184, RFC 7798): which packet starts
+ * a keyframe, which holds parameter sets, and what a parameter set says.
+ *
+ * Tolerant: reserved bits, unknown types and broken aggregates are passed over, never an error.
+ * Cameras announce packetization-mode 0 and send FU-A and STAP-A all the same.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum h264_nal {
+    H264_NAL_SLICE = 1,
+    H264_NAL_IDR = 5,
+    H264_NAL_SEI = 6,
+    H264_NAL_SPS = 7,
+    H264_NAL_PPS = 8,
+    H264_NAL_AUD = 9,
+    H264_NAL_FILLER = 12,
+    H264_NAL_STAP_A = 24,
+    H264_NAL_FU_A = 28,
+};
+
+enum h265_nal {
+    H265_NAL_IRAP_FIRST = 16,
+    H265_NAL_IRAP_LAST = 23,
+    H265_NAL_VPS = 32,
+    H265_NAL_SPS = 33,
+    H265_NAL_PPS = 34,
+    H265_NAL_AUD = 35,
+    H265_NAL_SEI_PREFIX = 39,
+    H265_NAL_AP = 48,
+    H265_NAL_FU = 49,
+};
+
+/** For struct codec's `inspect`: bits of enum codec_packet_flag. */
+unsigned h264_inspect(struct span rtp_payload);
+unsigned h265_inspect(struct span rtp_payload);
+
+/** `nal` is a whole VPS, SPS or PPS, without start code; `type` is its NAL type. */
+typedef void h26x_param_fn(void *arg, uint8_t type, struct span nal);
+
+/** Calls `on_param` for each whole parameter set in the payload (single NAL or aggregate). */
+void h264_visit_params(struct span rtp_payload, h26x_param_fn *on_param, void *arg);
+void h265_visit_params(struct span rtp_payload, h26x_param_fn *on_param, void *arg);
+
+struct h26x_size {
+    uint32_t width, height; /* after cropping */
+};
+
+/** From a whole SPS. -EBADMSG. */
+int h264_parse_sps(struct span nal, struct h26x_size *out);
+int h265_parse_sps(struct span nal, struct h26x_size *out);
+
+/** The next NAL unit of an Annex B stream (00 00 01), cut off `*rest`. False at the end. */
+bool h26x_next_annexb(struct span *rest, struct span *nal);

@@ -1,0 +1,104 @@
+/**
+ * conf: all settings of the program, read from YAML and the environment.
+ *
+ * Shape:   struct conf is filled once and then const; it is shared by reference count.
+ * Units:   durations in ns, sizes in bytes.
+ * Threads: conf_load() on the main thread (or the pool); reading from any thread.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/errmsg.h"
+#include "base/log.h"
+#include "base/span.h"
+
+enum conf_gop_cache { GOP_CACHE_NO, GOP_CACHE_WEBRTC, GOP_CACHE_ALL };
+
+/* bits */
+enum conf_rtsp_transport {
+    RTSP_TRANSPORT_UDP = 1,
+    RTSP_TRANSPORT_MULTICAST = 2,
+    RTSP_TRANSPORT_TCP = 4
+};
+
+struct conf_regex; /* a compiled expression and its limits */
+
+/** One entry of `paths`, with pathDefaults filled in. */
+struct conf_path {
+    char              *name;  /* as written: "cam1", "~^cam[0-9]+$", "all_others" */
+    struct conf_regex *regex; /* NULL: a plain name */
+    char              *source;
+    char              *source_redirect;
+    bool               source_on_demand;
+    int64_t            source_on_demand_start_timeout_ns;
+    int64_t            source_on_demand_close_after_ns;
+    int64_t            max_readers; /* 0: no limit */
+    bool               override_publisher;
+};
+
+struct conf {
+    int      log_level; /* enum log_level */
+    int64_t  read_timeout_ns;
+    int64_t  write_timeout_ns;
+    int64_t  write_queue_size; /* frames */
+    bool     api, metrics, pprof;
+    char    *api_address, *metrics_address, *pprof_address;
+    bool     rtsp;
+    unsigned rtsp_transports; /* bits of enum conf_rtsp_transport */
+    char    *rtsp_address;
+
+    /* Our own, beside MediaMTX's. */
+    int64_t workers; /* 0: one a core */
+    int64_t rtcp_report_period_ns;
+    int64_t frame_hold_ns;
+    int     gop_cache; /* enum conf_gop_cache */
+    int64_t gop_cache_max_bytes;
+    int64_t reader_queue_max_bytes;
+    int64_t reader_queue_max_ns;
+
+    struct conf_path  defaults; /* pathDefaults; its name is NULL */
+    size_t            path_count;
+    struct conf_path *paths; /* in the order of lookup: plain by name, expressions by name,
+                                all_others last */
+};
+
+/**
+ * Reads `file` (NULL: the built-in defaults alone), then the environment (`RTSP_...`, then
+ * `MTX_...`), then checks. `environ_` is a NULL-terminated list of "NAME=value".
+ * Errors are in `why`, with file, line, key, value and what is allowed.
+ */
+int conf_load(const char *file, char **environ_, struct conf **out, struct errmsg *why);
+
+/** As conf_load(), from text; `file` is only its name in messages. */
+int conf_load_text(const char *file, struct span text, char **environ_, struct conf **out,
+                   struct errmsg *why);
+
+/** Reference counted. */
+struct conf *conf_ref(const struct conf *conf);
+struct conf *conf_unref(struct conf *conf);
+DEFINE_AUTO(struct conf *, conf_unref)
+
+/** The whole configuration as YAML: `--print-config`. Loading it gives the same conf. */
+void conf_print(const struct conf *conf, struct buf *out);
+
+/** The reference of all keys as Markdown, for docs/settings.md. */
+void conf_print_reference(struct buf *out);
+
+/** MediaMTX's rule for names of paths; `why` says which character or place is wrong. */
+int conf_check_path_name(struct span name, struct errmsg *why);
+
+enum { CONF_MAX_GROUPS = 9 };
+
+/** The groups of an expression that matched; views into the name. */
+struct conf_match {
+    unsigned    group_count;
+    struct span groups[CONF_MAX_GROUPS]; /* $G1... */
+};
+
+/** The entry for a path's name, or NULL when none fits. `match` may be NULL. */
+const struct conf_path *conf_find_path(const struct conf *conf, struct span name,
+                                       struct conf_match *match);
