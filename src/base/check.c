@@ -1,10 +1,9 @@
 #include "base/check.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "base/crash.h"
+#include "base/stack.h"
 
 void check_failed(const char *what, const char *file, int line)
 {
-    (void)fprintf(stderr, "assertion failed: %s (%s:%d)\n", what, file, line);
-    abort();
+    crash_fail(what, file, line, stack_registers_of_caller());
 }

@@ -21,6 +21,7 @@ __attribute__((noreturn, cold)) void check_failed(const char *what, const char *
         (type *)((char *)member_ - offsetof(type, member));                                        \
     })
 
+#undef MIN
 #define MIN(a, b)                                                                                  \
     __extension__({                                                                                \
         typeof(a) a_ = (a);                                                                        \
@@ -28,6 +29,7 @@ __attribute__((noreturn, cold)) void check_failed(const char *what, const char *
         a_ < b_ ? a_ : b_;                                                                         \
     })
 
+#undef MAX
 #define MAX(a, b)                                                                                  \
     __extension__({                                                                                \
         typeof(a) a_ = (a);                                                                        \

@@ -6,6 +6,7 @@
 #pragma once
 #include <stddef.h>
 
+#include "base/auto.h"
 #include "base/span.h"
 
 struct map;
@@ -14,6 +15,7 @@ struct map *map_create(void);
 
 /** Accepts NULL. Returns NULL. */
 struct map *map_destroy(struct map *map);
+DEFINE_AUTO(struct map *, map_destroy)
 
 size_t map_count(const struct map *map);
 

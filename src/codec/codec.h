@@ -48,7 +48,7 @@ enum codec_packet_flag {
 struct codec {
     enum codec_id   id;
     const char     *name;     /* MediaMTX's, for logs and API */
-    const char     *rtp_name; /* of rtpmap, as MediaMTX writes it */
+    const char     *rtp_name; /* of rtpmap, as MediaMTX writes it; NULL: it has several, or none */
     enum codec_kind kind;
     uint32_t        clock_rate; /* 0: as the rtpmap says */
     /* bits of codec_packet_flag; NULL: every frame may be begun with */
@@ -60,6 +60,12 @@ const struct codec *codec_get(enum codec_id id);
 /** By the encoding name of an rtpmap (case does not matter); CODEC_GENERIC when unknown. */
 const struct codec *codec_find(struct span rtp_name);
 
-/** By a static payload type of RFC 3551 (no rtpmap needed); NULL when it is not one. */
+/**
+ * By a static payload type of RFC 3551 (no rtpmap needed); NULL when it is not one. Some of them
+ * are CODEC_GENERIC. `channels` is 0 where the type does not say.
+ */
 const struct codec *codec_find_static(uint8_t payload_type, uint32_t *clock_rate,
                                       uint8_t *channels);
+
+/** The rtpmap that MediaMTX writes for a static payload type; NULL where it writes none. */
+const char *codec_static_rtpmap(uint8_t payload_type);

@@ -3,7 +3,8 @@
  * a keyframe, which holds parameter sets, and what a parameter set says.
  *
  * Tolerant: reserved bits, unknown types and broken aggregates are passed over, never an error.
- * Cameras announce packetization-mode 0 and send FU-A and STAP-A all the same.
+ * Cameras announce packetization-mode 0 and send FU-A and STAP-A all the same; some put Annex B
+ * with its start codes into RTP.
  */
 #pragma once
 #include <stdbool.h>
@@ -39,20 +40,31 @@ enum h265_nal {
 unsigned h264_inspect(struct span rtp_payload);
 unsigned h265_inspect(struct span rtp_payload);
 
-/** `nal` is a whole VPS, SPS or PPS, without start code; `type` is its NAL type. */
+/**
+ * `nal` is a whole VPS, SPS or PPS, without start code and trailing zeros, a view into the
+ * payload; `type` is its NAL type.
+ */
 typedef void h26x_param_fn(void *arg, uint8_t type, struct span nal);
 
-/** Calls `on_param` for each whole parameter set in the payload (single NAL or aggregate). */
+/**
+ * Calls `on_param` for each whole parameter set in the payload (single NAL or aggregate): at
+ * least once when the payload was inspected as CODEC_HAS_PARAMS, else never.
+ */
 void h264_visit_params(struct span rtp_payload, h26x_param_fn *on_param, void *arg);
 void h265_visit_params(struct span rtp_payload, h26x_param_fn *on_param, void *arg);
 
+enum { H26X_MAX_SIDE = 16888 }; /* sqrt(8 x luma samples of a picture), level 6.2 of both */
+
 struct h26x_size {
-    uint32_t width, height; /* after cropping */
+    uint32_t width, height; /* after cropping; 1..H26X_MAX_SIDE */
 };
 
-/** From a whole SPS. -EBADMSG. */
+/** From a whole SPS. -EBADMSG: cut short, not an SPS, or its numbers make no sense. */
 int h264_parse_sps(struct span nal, struct h26x_size *out);
 int h265_parse_sps(struct span nal, struct h26x_size *out);
 
-/** The next NAL unit of an Annex B stream (00 00 01), cut off `*rest`. False at the end. */
+/**
+ * The next NAL unit of an Annex B stream (00 00 01), cut off `*rest`; never empty, without start
+ * code and trailing zeros. Bytes before the first start code are passed over. False at the end.
+ */
 bool h26x_next_annexb(struct span *rest, struct span *nal);

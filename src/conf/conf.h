@@ -25,6 +25,13 @@ enum conf_rtsp_transport {
     RTSP_TRANSPORT_TCP = 4
 };
 
+enum {
+    CONF_MAX_PATH_SETTINGS = 256,
+    CONF_MAX_PATHS = 200000,   /* entries; 100 MB and a second to load */
+    CONF_MAX_ENTRY_NAME = 250, /* bytes: a key of YAML, which ends at 1024 with all of it escaped */
+};
+
+struct setting;
 struct conf_regex; /* a compiled expression and its limits */
 
 /** One entry of `paths`, with pathDefaults filled in. */
@@ -38,6 +45,9 @@ struct conf_path {
     int64_t            source_on_demand_close_after_ns;
     int64_t            max_readers; /* 0: no limit */
     bool               override_publisher;
+    /* Bit i: row i of the path settings is the entry's own; others are those of the defaults,
+     * and what they point at belongs to them. */
+    uint64_t own[CONF_MAX_PATH_SETTINGS / 64];
 };
 
 struct conf {
@@ -62,8 +72,9 @@ struct conf {
 
     struct conf_path  defaults; /* pathDefaults; its name is NULL */
     size_t            path_count;
-    struct conf_path *paths; /* in the order of lookup: plain by name, expressions by name,
-                                all_others last */
+    size_t            plain_count; /* of paths: the first ones, whose names are no expressions */
+    struct conf_path *paths;       /* in the order of lookup: plain by name, expressions by name,
+                                      all_others last */
 };
 
 /**
@@ -88,6 +99,21 @@ void conf_print(const struct conf *conf, struct buf *out);
 /** The reference of all keys as Markdown, for docs/settings.md. */
 void conf_print_reference(struct buf *out);
 
+/** One difference between two configurations. */
+struct conf_change {
+    enum { CONF_SETTING_CHANGED, CONF_PATH_ADDED, CONF_PATH_REMOVED } kind;
+    const struct setting   *setting;       /* the row (conf/settings.h) of a changed setting */
+    const struct conf_path *before, *after; /* the path; both NULL for a global setting */
+};
+typedef void conf_change_fn(void *arg, const struct conf_change *change);
+
+/**
+ * Tells what differs: global settings, then paths in the order of lookup, key by key and with
+ * what they inherit. A changed pathDefaults shows only where a path changes with it.
+ */
+void conf_diff(const struct conf *before, const struct conf *after, conf_change_fn *on_change,
+               void *arg);
+
 /** MediaMTX's rule for names of paths; `why` says which character or place is wrong. */
 int conf_check_path_name(struct span name, struct errmsg *why);
 
@@ -99,6 +125,10 @@ struct conf_match {
     struct span groups[CONF_MAX_GROUPS]; /* $G1... */
 };
 
-/** The entry for a path's name, or NULL when none fits. `match` may be NULL. */
+/**
+ * The entry for a path's name, or NULL when none fits: one of exactly that name, else the first
+ * expression that matches, else all_others. The name has passed conf_check_path_name(). `match`
+ * may be NULL.
+ */
 const struct conf_path *conf_find_path(const struct conf *conf, struct span name,
                                        struct conf_match *match);

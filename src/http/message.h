@@ -5,6 +5,8 @@
  * Shape:   bytes in, views out; nothing is allocated. The caller keeps the bytes and tries again
  *          with more of them after -EAGAIN.
  * Limits:  the MESSAGE_MAX_... below; all are in docs/limits.md.
+ * Cost:    each try reads the head again from its front; the limits make that a few microseconds
+ *          at most, so that bytes which come one by one cost little more than their arrival.
  * Threads: all functions, from any thread.
  */
 #pragma once
@@ -18,7 +20,9 @@
 enum {
     MESSAGE_MAX_START_LINE = 4096, /* a URL with a long token in its query still fits */
     MESSAGE_MAX_HEADERS = 64,      /* browsers send about 20 */
-    MESSAGE_MAX_HEAD = 32768,      /* start line and headers together */
+    MESSAGE_MAX_NAME = 128,        /* of a header; the longest in use have about 40 */
+    MESSAGE_MAX_EMPTY_LINES = 64,  /* before a message; one is usual (RFC 9112, section 2.2) */
+    MESSAGE_MAX_HEAD = 32768,      /* start line and headers together, with empty lines */
     MESSAGE_MAX_BODY = 1 << 20,    /* an SDP has a few kilobytes; API bodies are larger */
 };
 

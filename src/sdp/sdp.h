@@ -2,11 +2,12 @@
  * sdp: session descriptions (RFC 8866) as RTSP publishers send them, and as we write them.
  *
  * Tolerant: o=, s=, t= and c= may be missing or broken, unknown lines are passed over; a medium
- * that makes no sense becomes CODEC_GENERIC with a clock rate of 90000 and does not harm its
- * neighbours. What is refused: no "m=" line at all, more than SDP_MAX_MEDIA, a body of zeros.
+ * that makes no sense becomes CODEC_GENERIC (with a clock rate of 90000 where none is said) and
+ * does not harm its neighbours. What is refused: no "m=" line at all, more than SDP_MAX_MEDIA.
  *
- * Shape:   struct sdp is plain and owns nothing; its spans are views into the parsed text.
- * Size:    about 6 KB: keep it on the stack or in scratch.
+ * Shape:   struct sdp is plain and owns nothing; its spans are views into the parsed text, or
+ *          constants for what the text did not say (format, rtpmap of static payload types).
+ * Size:    about 14 KB: keep it on the stack or in scratch.
  */
 #pragma once
 #include <stdint.h>
@@ -27,15 +28,15 @@ struct sdp_param {
 };
 
 struct sdp_media {
-    struct span         kind;    /* "video", "audio", "application", ... */
+    struct span         kind;    /* "video", "audio", "application", ... never empty */
     struct span         profile; /* "RTP/AVP" */
     struct span         control; /* a=control, may be empty */
-    struct span         format;  /* first format of the m= line, as text: "96" */
+    struct span         format;  /* payload_type as text: "96" */
     const struct codec *codec;   /* never NULL */
     uint8_t             payload_type;
     uint32_t            clock_rate; /* never 0 */
     uint8_t             channels;   /* 0: not said */
-    struct span         rtpmap;     /* "H264/90000", empty when there was none */
+    struct span         rtpmap;     /* "H264/90000"; may be empty */
     unsigned            fmtp_count;
     struct sdp_param    fmtp[SDP_MAX_FMTP];
 };
@@ -46,7 +47,7 @@ struct sdp {
     struct sdp_media media[SDP_MAX_MEDIA];
 };
 
-/** -EINVAL with a reason in `why`. */
+/** -EINVAL with a reason in `why`; `out` is then undefined. */
 int sdp_parse(struct span text, struct sdp *out, struct errmsg *why);
 
 /** The value of an fmtp key (case does not matter); p == NULL when absent. */
@@ -54,8 +55,9 @@ struct span sdp_fmtp(const struct sdp_media *media, const char *key);
 
 /**
  * A whole description for DESCRIBE, as MediaMTX writes it: fixed o=, c= and t=, per medium m= with
- * port 0, a=control:trackID=N, rtpmap, fmtp with keys sorted by name and "; " between them.
- * `name` empty: "s= ". Lines end in CRLF. A medium's `kind`, `format`, `rtpmap` and `fmtp` are
- * written, its `control` is not.
+ * port 0, a=control:trackID=N, rtpmap, fmtp with keys in lower case, sorted by name, and "; "
+ * between them. `name` empty: "s= ". Lines end in CRLF. A medium's `kind`, `format`, `rtpmap` and
+ * `fmtp` are written, its `control` is not; its `codec` decides how the encoding name is spelt and
+ * which parameters are added where they are absent (MPEG-4 Audio and Opus).
  */
 void sdp_write(struct buf *out, struct span name, const struct sdp_media *media, unsigned count);

@@ -1,0 +1,145 @@
+#include "codec/codec.h"
+
+#include "base/test.h"
+
+static void every_codec_is_found_by_its_name(void **state)
+{
+    for (unsigned id = 0; id < CODEC_COUNT; id++) {
+        const struct codec *codec = codec_get(id);
+        assert_int_equal(codec->id, id);
+        assert_non_null(codec->name);
+        if (codec->rtp_name)
+            CHECK(codec_find(span_from_string(codec->rtp_name)) == codec, codec->name);
+    }
+}
+
+static void names_are_found_in_any_case(void **state)
+{
+    static const struct {
+        const char   *rtp_name;
+        enum codec_id codec;
+    } cases[] = {
+        { "h264", CODEC_H264 },
+        { "MPEG4-GENERIC", CODEC_MPEG4_AUDIO },
+        { "Opus", CODEC_OPUS },
+        { "multiopus", CODEC_OPUS },
+        { "pcmu", CODEC_G711 },
+        { "PCMA", CODEC_G711 },
+        { "L8", CODEC_LPCM },
+        { "l24", CODEC_LPCM },
+        { "aal2-g726-40", CODEC_G726 },
+        { "G726-32", CODEC_G726 },
+        { "H26", CODEC_GENERIC },
+        { "H2645", CODEC_GENERIC },
+        { "", CODEC_GENERIC },
+        { "Generic", CODEC_GENERIC },
+        { "vnd.onvif.metadata", CODEC_GENERIC },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CHECK(codec_find(span_from_string(cases[i].rtp_name))->id == cases[i].codec,
+              cases[i].rtp_name);
+}
+
+static void static_types_are_those_of_rfc_3551(void **state)
+{
+    static const struct {
+        const char   *name;
+        uint8_t       payload_type;
+        enum codec_id codec;
+        uint32_t      clock_rate;
+        uint8_t       channels;
+        const char   *rtpmap;
+    } cases[] = {
+        { "PCMU", 0, CODEC_G711, 8000, 1, "PCMU/8000" },
+        { "GSM", 3, CODEC_GENERIC, 8000, 1, NULL },
+        { "DVI4 of 16 kHz", 6, CODEC_GENERIC, 16000, 1, NULL },
+        { "PCMA", 8, CODEC_G711, 8000, 1, "PCMA/8000" },
+        { "G722, whose clock is half of what it is", 9, CODEC_G722, 8000, 1, "G722/8000" },
+        { "L16 stereo", 10, CODEC_LPCM, 44100, 2, "L16/44100/2" },
+        { "L16 mono", 11, CODEC_LPCM, 44100, 1, "L16/44100/1" },
+        { "MPA", 14, CODEC_MPEG1_AUDIO, 90000, 0, NULL },
+        { "JPEG", 26, CODEC_MJPEG, 90000, 0, "JPEG/90000" },
+        { "MPV", 32, CODEC_MPEG1_VIDEO, 90000, 0, NULL },
+        { "MP2T", 33, CODEC_MPEGTS, 90000, 0, "MP2T/90000" },
+        { "H263", 34, CODEC_GENERIC, 90000, 0, NULL },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint32_t            clock_rate = 0;
+        uint8_t             channels = 0;
+        const struct codec *codec =
+            codec_find_static(cases[i].payload_type, &clock_rate, &channels);
+        CHECK(codec && codec->id == cases[i].codec, cases[i].name);
+        CHECK(clock_rate == cases[i].clock_rate && channels == cases[i].channels, cases[i].name);
+        const char *rtpmap = codec_static_rtpmap(cases[i].payload_type);
+        CHECK(!rtpmap == !cases[i].rtpmap, cases[i].name);
+        CHECK(!rtpmap || strcmp(rtpmap, cases[i].rtpmap) == 0, cases[i].name);
+    }
+}
+
+static void other_types_are_not_static(void **state)
+{
+    static const uint8_t types[] = { 1, 2, 19, 24, 27, 29, 30, 35, 72, 95, 96, 127, 128, 255 };
+    for (size_t i = 0; i < COUNT(types); i++) {
+        uint32_t clock_rate = 7;
+        uint8_t  channels = 7;
+        assert_null(codec_find_static(types[i], &clock_rate, &channels));
+        assert_null(codec_static_rtpmap(types[i]));
+        assert_true(clock_rate == 7 && channels == 7);
+    }
+}
+
+static void keyframes_are_seen_in_the_first_bytes(void **state)
+{
+    static const struct {
+        const char   *name;
+        enum codec_id codec;
+        struct span   payload;
+        bool          starts;
+    } cases[] = {
+        { "VP8 key", CODEC_VP8, BYTES("\x10\x50\x01\x00"), true },
+        { "VP8 delta", CODEC_VP8, BYTES("\x10\x51\x01\x00"), false },
+        { "VP8 key, goes on", CODEC_VP8, BYTES("\x00\x50\x01\x00"), false },
+        { "VP8 second partition", CODEC_VP8, BYTES("\x11\x50\x01\x00"), false },
+        { "VP8 not for reference, reserved bit", CODEC_VP8, BYTES("\x78\x50"), true },
+        { "VP8 7-bit picture id", CODEC_VP8, BYTES("\x90\x80\x11\x50"), true },
+        { "VP8 15-bit picture id", CODEC_VP8, BYTES("\x90\x80\x91\x11\x50"), true },
+        { "VP8 15-bit id, delta", CODEC_VP8, BYTES("\x90\x80\x91\x11\x51"), false },
+        { "VP8 all extensions", CODEC_VP8, BYTES("\x90\xf0\x91\x11\x01\x01\x50"), true },
+        { "VP8 all extensions, delta", CODEC_VP8, BYTES("\x90\xf0\x90\x10\x00\x00\x51"), false },
+        { "VP8 without a frame", CODEC_VP8, BYTES("\x10"), false },
+        { "VP8 extension cut short", CODEC_VP8, BYTES("\x90\x80"), false },
+        { "VP8 picture id cut short", CODEC_VP8, BYTES("\x90\x80\x91\x11"), false },
+        { "VP9 key", CODEC_VP9, BYTES("\x08"), true },
+        { "VP9 delta", CODEC_VP9, BYTES("\x48"), false },
+        { "VP9 key, goes on", CODEC_VP9, BYTES("\x04"), false },
+        { "VP9 base layer", CODEC_VP9, BYTES("\xa8\x12\x00\x00"), true },
+        { "VP9 base layer, 15-bit id", CODEC_VP9, BYTES("\xa8\x92\x12\x10\x00"), true },
+        { "VP9 upper layer", CODEC_VP9, BYTES("\xa8\x12\x03\x00"), false },
+        { "VP9 upper layer, 15-bit id", CODEC_VP9, BYTES("\xa8\x92\x12\x02\x00"), false },
+        { "VP9 layers cut short", CODEC_VP9, BYTES("\xa8\x92\x12"), false },
+        { "VP9 layers without id", CODEC_VP9, BYTES("\x28\x02"), false },
+        { "AV1 new sequence", CODEC_AV1, BYTES("\x18\x0a"), true },
+        { "AV1 inside a sequence", CODEC_AV1, BYTES("\x10\x0a"), false },
+        { "AV1 goes on", CODEC_AV1, BYTES("\x98\x0a"), false },
+        { "H264 IDR", CODEC_H264, BYTES("\x65\x88"), true },
+        { "H265 IDR", CODEC_H265, BYTES("\x26\x01"), true },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unsigned flags = codec_get(cases[i].codec)->inspect(cases[i].payload);
+        CHECK(flags == (cases[i].starts ? CODEC_STARTS_KEYFRAME : 0), cases[i].name);
+    }
+}
+
+static void every_frame_of_the_others_may_be_begun_with(void **state)
+{
+    for (unsigned id = 0; id < CODEC_COUNT; id++) {
+        bool has_keyframes = id >= CODEC_AV1 && id <= CODEC_H264;
+        CHECK((codec_get(id)->inspect != NULL) == has_keyframes, codec_get(id)->name);
+        if (has_keyframes)
+            CHECK(codec_get(id)->inspect((struct span){ 0 }) == 0, codec_get(id)->name);
+    }
+}
+
+TESTS(every_codec_is_found_by_its_name, names_are_found_in_any_case,
+      static_types_are_those_of_rfc_3551, other_types_are_not_static,
+      keyframes_are_seen_in_the_first_bytes, every_frame_of_the_others_may_be_begun_with)

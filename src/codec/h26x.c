@@ -1,0 +1,181 @@
+#include "codec/h26x.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/codec.h"
+
+enum { START_CODE = 3, STARTS = CODEC_STARTS_KEYFRAME, PARAMS = CODEC_HAS_PARAMS };
+
+/* What a NAL unit of a type says about the packet that holds it. A PPS may stand before any
+ * picture, so it starts nothing. */
+static const uint8_t h264_flags[32] = {
+    [H264_NAL_IDR] = STARTS,
+    [H264_NAL_SPS] = STARTS | PARAMS,
+    [H264_NAL_PPS] = PARAMS,
+};
+static const uint8_t h265_flags[64] = {
+    [H265_NAL_IRAP_FIRST... H265_NAL_IRAP_LAST] = STARTS,
+    [H265_NAL_VPS] = STARTS | PARAMS,
+    [H265_NAL_SPS] = STARTS | PARAMS,
+    [H265_NAL_PPS] = PARAMS,
+};
+
+static uint8_t h264_type(struct span nal)
+{
+    return nal.p[0] & 0x1f;
+}
+
+static uint8_t h265_type(struct span nal)
+{
+    return nal.p[0] >> 1 & 0x3f;
+}
+
+/* The index of the first start code, or the length when there is none. */
+static size_t find_start_code(struct span s)
+{
+    const uint8_t *at = s.len ? memmem(s.p, s.len, "\0\0\1", START_CODE) : NULL;
+    return at ? (size_t)(at - s.p) : s.len;
+}
+
+/* Cuts off what stands before the next start code; a NAL unit never ends in a zero. */
+static struct span cut_nal(struct span *rest)
+{
+    size_t      end = find_start_code(*rest);
+    struct span nal = span_first(*rest, end);
+    *rest = span_skip(*rest, end);
+    while (nal.len && nal.p[nal.len - 1] == 0)
+        nal.len--;
+    return nal;
+}
+
+bool h26x_next_annexb(struct span *rest, struct span *nal)
+{
+    *rest = span_skip(*rest, find_start_code(*rest));
+    while (rest->len) {
+        *rest = span_skip(*rest, START_CODE);
+        *nal = cut_nal(rest);
+        if (nal->len)
+            return true;
+    }
+    return false;
+}
+
+/* The whole NAL units of a payload. */
+struct units {
+    struct span rest;
+    enum { ONE, AGGREGATE, ANNEXB } shape;
+};
+
+/* Only for payloads whose first byte is 0: no NAL unit begins like that in RTP. */
+static bool is_annexb(struct span payload)
+{
+    return (payload.len > 3 && memcmp(payload.p, "\0\0\1", 3) == 0) ||
+           (payload.len > 4 && memcmp(payload.p, "\0\0\0\1", 4) == 0);
+}
+
+static struct units units_of(struct span payload, bool is_aggregate, size_t header)
+{
+    if (is_aggregate)
+        return (struct units){ span_skip(payload, header), AGGREGATE };
+    if (payload.p[0] == 0 && is_annexb(payload))
+        return (struct units){ payload, ANNEXB };
+    return (struct units){ payload, ONE };
+}
+
+/* RFC 6184, section 5.7.1, and RFC 7798, section 4.4.2, without DONL: 16-bit size, NAL unit. */
+static bool next_aggregated(struct span *rest, struct span *nal)
+{
+    if (rest->len < 3)
+        return false;
+    size_t len = read_be16(rest->p);
+    if (len == 0 || len > rest->len - 2)
+        return false;
+    *nal = (struct span){ rest->p + 2, len };
+    *rest = span_skip(*rest, 2 + len);
+    return true;
+}
+
+static bool next_unit(struct units *units, struct span *nal)
+{
+    switch (units->shape) {
+    case AGGREGATE:
+        return next_aggregated(&units->rest, nal);
+    case ANNEXB:
+        return h26x_next_annexb(&units->rest, nal);
+    case ONE:
+        *nal = units->rest;
+        units->rest.len = 0;
+        return nal->len > 0;
+    }
+    return false;
+}
+
+unsigned h264_inspect(struct span payload)
+{
+    if (payload.len < 1)
+        return 0;
+    uint8_t type = h264_type(payload);
+    if (type == H264_NAL_FU_A) {
+        bool is_first = payload.len > 1 && payload.p[1] & 0x80;
+        return is_first ? h264_flags[payload.p[1] & 0x1f] & STARTS : 0;
+    }
+    unsigned     flags = 0;
+    struct units units = units_of(payload, type == H264_NAL_STAP_A, 1);
+    struct span  nal;
+    while (next_unit(&units, &nal))
+        flags |= h264_flags[h264_type(nal)];
+    return flags;
+}
+
+unsigned h265_inspect(struct span payload)
+{
+    if (payload.len < 2)
+        return 0;
+    uint8_t type = h265_type(payload);
+    if (type == H265_NAL_FU) {
+        bool is_first = payload.len > 2 && payload.p[2] & 0x80;
+        return is_first ? h265_flags[payload.p[2] & 0x3f] & STARTS : 0;
+    }
+    unsigned     flags = 0;
+    struct units units = units_of(payload, type == H265_NAL_AP, 2);
+    struct span  nal;
+    while (next_unit(&units, &nal))
+        flags |= h265_flags[h265_type(nal)];
+    return flags;
+}
+
+/*
+ * A NAL unit holds no start code, so one that is found in a parameter set begins the next: there
+ * are cameras that send the sets, and the picture too, in one such "NAL unit".
+ */
+static void visit_params(struct units units, const uint8_t *flags, uint8_t (*type_of)(struct span),
+                         h26x_param_fn *on_param, void *arg)
+{
+    struct span unit;
+    while (next_unit(&units, &unit)) {
+        if (!(flags[type_of(unit)] & PARAMS))
+            continue;
+        struct span nal = cut_nal(&unit);
+        do {
+            uint8_t type = type_of(nal);
+            if (flags[type] & PARAMS)
+                on_param(arg, type, nal);
+        } while (h26x_next_annexb(&unit, &nal));
+    }
+}
+
+void h264_visit_params(struct span payload, h26x_param_fn *on_param, void *arg)
+{
+    if (payload.len < 1 || h264_type(payload) == H264_NAL_FU_A)
+        return;
+    visit_params(units_of(payload, h264_type(payload) == H264_NAL_STAP_A, 1), h264_flags, h264_type,
+                 on_param, arg);
+}
+
+void h265_visit_params(struct span payload, h26x_param_fn *on_param, void *arg)
+{
+    if (payload.len < 2 || h265_type(payload) == H265_NAL_FU)
+        return;
+    visit_params(units_of(payload, h265_type(payload) == H265_NAL_AP, 2), h265_flags, h265_type,
+                 on_param, arg);
+}

@@ -1,0 +1,175 @@
+#include <errno.h>
+
+#include "base/check.h"
+#include "conf/conf_internal.h"
+#include "conf/path_check.h"
+#include "conf/quote.h"
+#include "conf/value.h"
+
+struct checker {
+    struct conf             *conf;
+    const struct conf_input *input;
+    struct errmsg           *why;
+};
+
+/* What an entry has not set itself is that of the defaults, text included. */
+static void inherit(struct conf *conf, struct conf_path *path)
+{
+    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+        if (!conf_path_is_own(path, setting))
+            memcpy(setting_field(setting, path), setting_field(setting, &conf->defaults),
+                   setting->size);
+    }
+}
+
+static int blame_node(struct checker *checker, unsigned line, unsigned column, int err)
+{
+    return errmsg_prefix(checker->why, err, "%s:%u:%u", checker->input->file, line, column);
+}
+
+static int blame_variable(struct checker *checker, struct span variable, int err)
+{
+    return errmsg_prefix(checker->why, err, "%s", quote(variable).text);
+}
+
+/* The map in the file that holds a path's own values, those of the defaults, or the globals. */
+static const struct yaml_node *find_map(const struct checker *checker,
+                                        const struct conf_path *path)
+{
+    const struct yaml_node *root = checker->input->root;
+    if (!path)
+        return root;
+    if (path == &checker->conf->defaults)
+        return yaml_get(root, BYTES("pathDefaults"));
+    return yaml_get(yaml_get(root, BYTES("paths")), span_from_string(path->name));
+}
+
+/* The value that counts: a variable's before the file's. */
+static int blame_value(struct checker *checker, const struct conf_path *path, const char *key,
+                       int err)
+{
+    struct span variable = conf_find_variable(checker->input, checker->conf, path, key);
+    if (variable.len > 0)
+        return blame_variable(checker, variable, err);
+    const struct yaml_node *node = yaml_get(find_map(checker, path), span_from_string(key));
+    if (node)
+        return blame_node(checker, node->line, node->column, err);
+    return checker->input->file ? errmsg_prefix(checker->why, err, "%s", checker->input->file)
+                                : err;
+}
+
+static int blame_global(struct checker *checker, const char *key, int err)
+{
+    return blame_value(checker, NULL, key, err);
+}
+
+static int blame_defaults(struct checker *checker, const char *key, int err)
+{
+    (void)errmsg_prefix(checker->why, err, "pathDefaults");
+    return blame_value(checker, &checker->conf->defaults, key, err);
+}
+
+static int blame_entry(struct checker *checker, const struct conf_path *path, int err)
+{
+    const struct yaml_node *map = find_map(checker, path);
+    if (map)
+        return blame_node(checker, map->key_line, map->key_column, err);
+    return blame_variable(checker, conf_find_path_variable(checker->input, path), err);
+}
+
+/* A path's value may be its own or inherited. */
+static int blame_path(struct checker *checker, const struct conf_path *path, const char *key,
+                      int err)
+{
+    const struct setting *setting = settings_find(SCOPE_PATH, span_from_string(key));
+    (void)errmsg_prefix(checker->why, err, "path '%s'",
+                        quote(span_from_string(path->name)).text);
+    return blame_value(checker, conf_path_is_own(path, setting) ? path : &checker->conf->defaults,
+                       key, err);
+}
+
+static int check_ranges(struct checker *checker)
+{
+    struct conf *conf = checker->conf;
+    SETTINGS_FOREACH (setting, settings_of(SCOPE_GLOBAL)) {
+        int err = value_check(setting, setting_field(setting, conf), checker->why);
+        if (err < 0)
+            return blame_global(checker, setting->name, err);
+    }
+    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+        int err = value_check(setting, setting_field(setting, &conf->defaults), checker->why);
+        if (err < 0)
+            return blame_defaults(checker, setting->name, err);
+    }
+    return 0;
+}
+
+static int check_addresses(struct checker *checker)
+{
+    const struct conf *conf = checker->conf;
+    const struct {
+        bool        is_on;
+        const char *address, *key, *text;
+    } servers[] = {
+        { conf->api, conf->api_address, "apiAddress",
+          "'apiAddress' must be set when API is enabled" },
+        { conf->metrics, conf->metrics_address, "metricsAddress",
+          "'metricsAddress' must be set when metrics are enabled" },
+        { conf->pprof, conf->pprof_address, "pprofAddress",
+          "'pprofAddress' must be set when pprof is enabled" },
+        { conf->rtsp, conf->rtsp_address, "rtspAddress",
+          "'rtspAddress' must be set when RTSP is enabled and RTSP encryption is 'no' or "
+          "'optional'" },
+    };
+    for (size_t i = 0; i < COUNT(servers); i++) {
+        if (servers[i].is_on && !servers[i].address[0])
+            return blame_global(checker, servers[i].key,
+                                errmsg_set(checker->why, -EINVAL, "%s", servers[i].text));
+    }
+    return 0;
+}
+
+static int check_aliases(struct checker *checker)
+{
+    const struct conf_path *found = NULL;
+    for (size_t i = checker->conf->plain_count; i < checker->conf->path_count; i++) {
+        const struct conf_path *path = &checker->conf->paths[i];
+        if (!path_name_is_catch_all(path->name))
+            continue;
+        if (found)
+            return blame_entry(checker, path,
+                               errmsg_set(checker->why, -EINVAL,
+                                          "all_others, all and '~^.*$' are aliases"));
+        found = path;
+    }
+    return 0;
+}
+
+static int check_path(struct checker *checker, struct conf_path *path)
+{
+    const char *key;
+    int         err = path_check(path, &key, checker->why);
+    if (err < 0)
+        return key ? blame_path(checker, path, key, err) : blame_entry(checker, path, err);
+    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+        err = value_check(setting, setting_field(setting, path), checker->why);
+        if (err < 0)
+            return blame_path(checker, path, setting->name, err);
+    }
+    return 0;
+}
+
+int conf_complete(struct conf *conf, const struct conf_input *input, struct errmsg *why)
+{
+    struct checker checker = { conf, input, why };
+    int            err = check_ranges(&checker);
+    if (err == 0)
+        err = check_addresses(&checker);
+    if (err == 0)
+        err = check_aliases(&checker);
+    for (size_t i = 0; err == 0 && i < conf->path_count; i++) {
+        inherit(conf, &conf->paths[i]);
+        err = check_path(&checker, &conf->paths[i]);
+    }
+    return err;
+}

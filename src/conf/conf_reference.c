@@ -1,0 +1,89 @@
+#include "base/check.h"
+#include "conf/conf_internal.h"
+#include "conf/path_regex.h"
+#include "conf/value.h"
+
+static const char *const apply_texts[] = {
+    [APPLY_AT_ONCE] = "at once",
+    [APPLY_NEW_CONNECTIONS] = "to new connections",
+    [APPLY_RESTART_API] = "restarts the API",
+    [APPLY_RESTART_METRICS] = "restarts metrics",
+    [APPLY_RESTART_PPROF] = "restarts pprof",
+    [APPLY_RESTART_RTSP] = "restarts RTSP",
+    [APPLY_RESTART_PATH] = "restarts the path",
+    [APPLY_RESTART_PROGRAM] = "with the next start",
+};
+
+static const char introduction[] =
+    "# Settings\n"
+    "\n"
+    "Made from the program's own table of settings; a test compares the two.\n"
+    "\n"
+    "## Where they come from\n"
+    "\n"
+    "1. The defaults below.\n"
+    "2. The file: one YAML document, `key: value`. Keys are case sensitive; one that is not known "
+    "or is given twice is an error.\n"
+    "3. The environment: `MTX_` (or `RTSP_`, which is older and gives way to it) and the key in "
+    "capitals (`MTX_READTIMEOUT=20s`), "
+    "`MTX_PATHDEFAULTS_KEY` for a key of `pathDefaults`, `MTX_PATHS_NAME_KEY` for one of an entry "
+    "of `paths` whose name has small letters, digits and no underscore. Lists are separated by "
+    "commas. Other variables are not looked at.\n"
+    "\n"
+    "`millrace --print-config FILE` writes what comes out, as a file that means the same.\n"
+    "\n"
+    "## How values are written\n"
+    "\n"
+    "| type | in the file |\n"
+    "| --- | --- |\n"
+    "| boolean | `yes`, `no`, `true`, `false`, `on`, `off`; in the environment only the first "
+    "four |\n"
+    "| whole number, power of two | decimal digits, without quotes |\n"
+    "| duration | numbers with units: `300ms`, `1m30s`, `1d12h` |\n"
+    "| size | a number with a unit, base 1024: `50M`, `1.5G` |\n"
+    "| address | `127.0.0.1:9997`, `\"[::1]:9997\"`; `:9997` is every interface |\n"
+    "| word, text | as it is; in quotes when it would be a number or a boolean |\n"
+    "| list of words | `[a, b]`; a list replaces the default, `[]` is the empty one |\n"
+    "\n"
+    "A key with nothing behind it keeps its default when it is a boolean, a number or a text; in "
+    "an entry of `paths` it is as if it were not there.\n";
+
+static const char path_introduction[] =
+    "\n"
+    "## Paths\n"
+    "\n"
+    "`paths` holds an entry for each name (`cam1:`), for each expression (`\"~^cam[0-9]+$\":`) "
+    "and, as `all_others:`, one for all other names. A path takes the entry of exactly its name, "
+    "else the first expression that matches, in byte order, else `all_others`; with no entry it "
+    "can't be used. What an entry does not set is taken from `pathDefaults`.\n"
+    "\n"
+    "Expressions are PCRE2's, match anywhere in the name unless they hold `^` or `$`, and what "
+    "their groups matched is `$G1`, `$G2`, ... A name that an expression needs more than %d steps "
+    "for does not match.\n"
+    "\n"
+    "These keys may stand in `pathDefaults` and in each entry of `paths`:\n";
+
+static void print_table(enum setting_scope scope, const void *defaults, struct buf *out)
+{
+    buf_append_string(out, "\n| key | type | default | allowed | a change applies | meaning |\n"
+                           "| --- | --- | --- | --- | --- | --- |\n");
+    SETTINGS_FOREACH (setting, settings_of(scope)) {
+        buf_printf(out, "| %s | %s | `", setting->name, value_type_name(setting));
+        value_print(setting, setting_value(setting, defaults), out);
+        buf_append_string(out, "` | ");
+        value_print_allowed(setting, out);
+        buf_printf(out, " | %s | %s |\n", apply_texts[setting->apply], setting->help);
+    }
+}
+
+void conf_print_reference(struct buf *out)
+{
+    AUTO(conf_unref) struct conf *conf = NULL;
+    int                           err = conf_load(NULL, NULL, &conf, NULL);
+    ASSERT(err == 0);
+    buf_append_string(out, introduction);
+    buf_append_string(out, "\n## Global settings\n");
+    print_table(SCOPE_GLOBAL, conf, out);
+    buf_printf(out, path_introduction, CONF_REGEX_MATCH_LIMIT);
+    print_table(SCOPE_PATH, &conf->defaults, out);
+}

@@ -1,0 +1,273 @@
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/test.h"
+
+static int load(const char *yaml, struct conf **out, struct errmsg *why)
+{
+    return conf_load_text("f.yml", span_from_string(yaml), NULL, out, why);
+}
+
+static struct conf *must_load(const char *yaml)
+{
+    struct conf  *conf = NULL;
+    struct errmsg why = { "" };
+    CHECK(load(yaml, &conf, &why) == 0, why.text);
+    return conf;
+}
+
+static void nothing_gives_the_defaults(void **state)
+{
+    static const char *const texts[] = { "", "# nothing\n", "---\n", "~", "paths:\n",
+                                         "paths: {}\npathDefaults:\n", "readTimeout: 10s\n" };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        AUTO(conf_unref) struct conf *conf = must_load(texts[i]);
+        CHECK(conf->log_level == LOG_INFO, texts[i]);
+        CHECK(conf->read_timeout_ns == 10 * NS_PER_S, texts[i]);
+        CHECK(conf->write_queue_size == 512, texts[i]);
+        CHECK(!conf->api && !conf->metrics && !conf->pprof && conf->rtsp, texts[i]);
+        CHECK(strcmp(conf->rtsp_address, ":8554") == 0, texts[i]);
+        CHECK(conf->rtsp_transports == 7, texts[i]);
+        CHECK(conf->workers == 0, texts[i]);
+        CHECK(conf->rtcp_report_period_ns == 3 * NS_PER_S, texts[i]);
+        CHECK(conf->frame_hold_ns == NS_PER_MS, texts[i]);
+        CHECK(conf->gop_cache == GOP_CACHE_WEBRTC, texts[i]);
+        CHECK(conf->gop_cache_max_bytes == 4 << 20, texts[i]);
+        CHECK(conf->reader_queue_max_bytes == 8 << 20, texts[i]);
+        CHECK(conf->reader_queue_max_ns == 2 * NS_PER_S, texts[i]);
+        CHECK(strcmp(conf->defaults.source, "publisher") == 0, texts[i]);
+        CHECK(conf->defaults.override_publisher, texts[i]);
+        CHECK(conf->defaults.source_on_demand_close_after_ns == 10 * NS_PER_S, texts[i]);
+        CHECK(conf->path_count == 0, texts[i]);
+        CHECK(!conf_find_path(conf, BYTES("cam1"), NULL), texts[i]);
+    }
+}
+
+static void paths_inherit_what_they_do_not_set(void **state)
+{
+    AUTO(conf_unref) struct conf *conf = must_load("paths:\n"
+                                                   "  own: {maxReaders: 3, source: demo}\n"
+                                                   "  nulls:\n"
+                                                   "    maxReaders:\n"
+                                                   "    source: ~\n"
+                                                   "    overridePublisher: null\n"
+                                                   "    sourceOnDemandCloseAfter:\n"
+                                                   "  empty:\n"
+                                                   "pathDefaults:\n"
+                                                   "  maxReaders: 7\n"
+                                                   "  overridePublisher: no\n"
+                                                   "  sourceOnDemandCloseAfter: 1s\n");
+    static const struct {
+        const char *name;
+        int64_t     max_readers;
+        const char *source;
+    } cases[] = {
+        { "own", 3, "demo" },
+        { "nulls", 7, "publisher" },
+        { "empty", 7, "publisher" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct conf_path *path =
+            conf_find_path(conf, span_from_string(cases[i].name), NULL);
+        CHECK(path, cases[i].name);
+        CHECK(path->max_readers == cases[i].max_readers, cases[i].name);
+        CHECK(strcmp(path->source, cases[i].source) == 0, cases[i].name);
+        CHECK(!path->override_publisher, cases[i].name);
+        CHECK(path->source_on_demand_close_after_ns == NS_PER_S, cases[i].name);
+        CHECK(path->source_on_demand_start_timeout_ns == 10 * NS_PER_S, cases[i].name);
+    }
+}
+
+static void aliases_and_merges_fill_paths(void **state)
+{
+    AUTO(conf_unref) struct conf *conf = must_load("paths:\n"
+                                                   "  a: &a {maxReaders: 3, source: demo}\n"
+                                                   "  b: *a\n"
+                                                   "  c: {<<: *a, maxReaders: 4}\n");
+    static const int64_t want[] = { 3, 3, 4 };
+    assert_int_equal(conf->path_count, COUNT(want));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        CHECK(conf->paths[i].max_readers == want[i], conf->paths[i].name);
+        CHECK(strcmp(conf->paths[i].source, "demo") == 0, conf->paths[i].name);
+    }
+}
+
+static void mistakes_are_told_with_their_place(void **state)
+{
+    static const struct {
+        const char *name, *yaml, *want;
+    } cases[] = {
+        { "wrong type", "logLevel: info\nreadTimeout: 5\n",
+          "f.yml:2:14: 'readTimeout': '5' is not a duration; write a number with a unit, like 10s "
+          "or 1m30s" },
+        { "wrong word", "logLevel: verbose",
+          "f.yml:1:11: 'logLevel': 'verbose' is not one of error, warn, info, debug" },
+        { "enum null", "logLevel:\n",
+          "f.yml:1:1: 'logLevel': nothing is not one of error, warn, info, debug" },
+        { "list null", "rtspTransports:",
+          "f.yml:1:1: 'rtspTransports': nothing is not a list; write [a, b] of multicast, tcp, "
+          "udp, or [] for none" },
+        { "item", "rtspTransports: [udp, quic]",
+          "f.yml:1:17: 'rtspTransports': 'quic' is not one of multicast, tcp, udp" },
+        { "unknown key", "\nfoo: 1", "f.yml:2:1: 'foo' is not a setting known here" },
+        { "wrong case", "LogLevel: info",
+          "f.yml:1:1: 'LogLevel' is not a setting known here; did you mean 'logLevel'?" },
+        { "path key in the open", "maxReaders: 1",
+          "f.yml:1:1: 'maxReaders' is not a setting known here" },
+        { "unknown key in pathDefaults", "pathDefaults:\n  rtsp: yes",
+          "f.yml:2:3: 'rtsp' is not a setting known here" },
+        { "unknown key in a path", "paths:\n  cam1:\n    foo: 1",
+          "f.yml:3:5: 'foo' is not a setting known here" },
+        { "value in pathDefaults", "pathDefaults:\n  maxReaders: many",
+          "f.yml:2:15: pathDefaults: 'maxReaders': 'many' is not a whole number" },
+        { "value in a path", "paths:\n  cam1:\n    maxReaders: \"5\"",
+          "f.yml:3:17: path 'cam1': 'maxReaders': '5' is not a whole number" },
+        { "a path that is a word", "paths:\n  cam1: demo",
+          "f.yml:2:9: 'cam1' holds settings, each as `key: value`" },
+        { "paths that are a list", "paths: [cam1]",
+          "f.yml:1:8: 'paths' holds settings, each as `key: value`" },
+        { "pathDefaults that is a word", "pathDefaults: x",
+          "f.yml:1:15: 'pathDefaults' holds settings, each as `key: value`" },
+        { "a list for all", "- a", "f.yml:1:1: a file holds settings, each as `key: value`" },
+        { "a key twice", "rtsp: yes\nrtsp: no",
+          "f.yml:2:1: 'rtsp' is given twice, first in line 1" },
+        { "a path twice", "paths:\n  a:\n  a:\n",
+          "f.yml:3:3: 'a' is given twice, first in line 2" },
+        { "no YAML", "a: b: c", "f.yml:1:5: invalid nested block mapping on the same line" },
+        { "control characters", "\"a\\nb\": 1", "f.yml:1:1: 'a?b' is not a setting known here" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct conf  *conf = NULL;
+        struct errmsg why = { "" };
+        CHECK(load(cases[i].yaml, &conf, &why) == -EINVAL, cases[i].name);
+        CHECK(strcmp(why.text, cases[i].want) == 0, why.text);
+        CHECK(!conf, cases[i].name);
+        CHECK(load(cases[i].yaml, &conf, NULL) == -EINVAL, cases[i].name);
+    }
+}
+
+static void null_keeps_plain_values_and_empties_durations(void **state)
+{
+    AUTO(conf_unref) struct conf *conf = must_load("api:\nrtspAddress:\nwriteQueueSize: ~\n"
+                                                   "frameHold:\n"
+                                                   "pathDefaults: {source: , maxReaders: null}\n");
+    assert_false(conf->api);
+    assert_string_equal(conf->rtsp_address, ":8554");
+    assert_int_equal(conf->write_queue_size, 512);
+    assert_int_equal(conf->frame_hold_ns, 0);
+    assert_string_equal(conf->defaults.source, "publisher");
+}
+
+static void booleans_of_yaml_1_1(void **state)
+{
+    static const struct {
+        const char *yaml;
+        bool        want;
+    } cases[] = {
+        { "api: yes", true }, { "api: On", true },   { "api: TRUE", true },
+        { "api: no", false }, { "api: OFF", false }, { "api: false", false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(conf_unref) struct conf *conf = must_load(cases[i].yaml);
+        CHECK(conf->api == cases[i].want, cases[i].yaml);
+    }
+    AUTO(conf_unref) struct conf *conf = must_load("gopCache: no");
+    assert_int_equal(conf->gop_cache, GOP_CACHE_NO);
+}
+
+static void references_are_counted(void **state)
+{
+    struct conf *conf = must_load("paths: {a: }");
+    struct conf *other = conf_ref(conf);
+    assert_ptr_equal(conf, other);
+    conf = conf_unref(conf);
+    assert_null(conf);
+    assert_string_equal(other->paths[0].name, "a");
+    other = conf_unref(other);
+    assert_null(conf_unref(other));
+}
+
+/* A file in a folder of its own; gone with remove_file(). */
+static void write_file(char *path, const char *text)
+{
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)close(fd);
+}
+
+static void files_are_read(void **state)
+{
+    char          path[] = "/tmp/conf_test_XXXXXX";
+    struct conf  *conf = NULL;
+    struct errmsg why = { "" };
+    write_file(path, "workers: 3\n");
+    int err = conf_load(path, NULL, &conf, &why);
+    (void)unlink(path);
+    CHECK(err == 0, why.text);
+    assert_int_equal(conf->workers, 3);
+    conf = conf_unref(conf);
+
+    assert_int_equal(conf_load(path, NULL, &conf, &why), -ENOENT);
+    assert_string_equal(why.text + strlen("open ") + strlen(path), ": no such file or directory");
+    assert_int_equal(conf_load("/tmp", NULL, &conf, &why), -EISDIR);
+    assert_int_equal(conf_load("/dev/zero", NULL, &conf, &why), -E2BIG);
+    assert_null(conf);
+}
+
+static void the_sample_file_is_right(void **state)
+{
+    char          path[4096];
+    struct conf  *conf = NULL;
+    struct errmsg why = { "" };
+    (void)snprintf(path, sizeof(path), "%s/millrace.yml", getenv("MILLRACE_SOURCE_ROOT"));
+    CHECK(conf_load(path, NULL, &conf, &why) == 0, why.text);
+    assert_string_equal(conf_find_path(conf, BYTES("demo"), NULL)->source, "demo");
+    assert_string_equal(conf_find_path(conf, BYTES("other"), NULL)->source, "publisher");
+    assert_true(conf->api && conf->metrics && conf->pprof);
+    conf = conf_unref(conf);
+}
+
+static void ten_thousand_paths_load(void **state)
+{
+    enum { PATHS = 10000 };
+    AUTO(buf_fini) struct buf yaml = { 0 };
+    buf_append_string(&yaml, "paths:\n");
+    for (unsigned i = 0; i < PATHS; i++)
+        buf_printf(&yaml, "  site/cam%u:\n    source: demo\n    maxReaders: %u\n", i, i);
+    struct conf  *conf = NULL;
+    struct errmsg why = { "" };
+    CHECK(conf_load_text("f.yml", buf_span(&yaml), NULL, &conf, &why) == 0, why.text);
+    assert_int_equal(conf->path_count, PATHS);
+    for (unsigned i = 0; i < PATHS; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "site/cam%u", i);
+        const struct conf_path *path = conf_find_path(conf, span_from_string(name), NULL);
+        CHECK(path && path->max_readers == i, name);
+    }
+    conf = conf_unref(conf);
+}
+
+static void too_many_paths_are_refused(void **state)
+{
+    AUTO(buf_fini) struct buf yaml = { 0 };
+    buf_append_string(&yaml, "paths:\n");
+    for (unsigned i = 0; i <= CONF_MAX_PATHS; i++)
+        buf_printf(&yaml, "  c%u:\n", i);
+    struct conf  *conf = NULL;
+    struct errmsg why = { "" };
+    assert_int_equal(conf_load_text("f.yml", buf_span(&yaml), NULL, &conf, &why), -E2BIG);
+    assert_string_equal(why.text, "f.yml:2:3: more than 200000 paths");
+}
+
+TESTS(nothing_gives_the_defaults, paths_inherit_what_they_do_not_set,
+      aliases_and_merges_fill_paths, mistakes_are_told_with_their_place,
+      null_keeps_plain_values_and_empties_durations, booleans_of_yaml_1_1, references_are_counted,
+      files_are_read, the_sample_file_is_right, ten_thousand_paths_load,
+      too_many_paths_are_refused)

@@ -1,0 +1,149 @@
+#include <errno.h>
+
+#include "base/check.h"
+#include "conf/conf_internal.h"
+#include "conf/quote.h"
+#include "conf/value.h"
+
+struct reader {
+    struct conf   *conf;
+    const char    *file;
+    struct errmsg *why;
+};
+
+/* Puts the place of a value in front of the text. */
+static int blame(struct reader *reader, const struct yaml_node *node, int err)
+{
+    return errmsg_prefix(reader->why, err, "%s:%u:%u", reader->file, node->line, node->column);
+}
+
+static int refuse_key(struct reader *reader, const struct yaml_node *node,
+                      const struct setting *similar)
+{
+    int err = similar ? errmsg_set(reader->why, -EINVAL,
+                                   "'%s' is not a setting known here; did you mean '%s'?",
+                                   quote(node->key).text, similar->name)
+                      : errmsg_set(reader->why, -EINVAL, "'%s' is not a setting known here",
+                                   quote(node->key).text);
+    return errmsg_prefix(reader->why, err, "%s:%u:%u", reader->file, node->key_line,
+                         node->key_column);
+}
+
+/* The row of a member, whose name must be exact, or NULL after an error. */
+static const struct setting *find_row(struct reader *reader, enum setting_scope scope,
+                                      const struct yaml_node *node)
+{
+    const struct setting *setting = settings_find(scope, node->key);
+    if (setting && span_is(node->key, setting->name))
+        return setting;
+    (void)refuse_key(reader, node, setting);
+    return NULL;
+}
+
+static int read_value(struct reader *reader, const struct setting *setting,
+                      const struct yaml_node *node, void *values)
+{
+    int err = value_read_node(setting, node, setting_field(setting, values), reader->why);
+    return err < 0 ? errmsg_prefix(reader->why, err, "'%s'", setting->name) : 0;
+}
+
+static int read_global(struct reader *reader, const struct yaml_node *node)
+{
+    const struct setting *setting = find_row(reader, SCOPE_GLOBAL, node);
+    if (!setting)
+        return -EINVAL;
+    int err = read_value(reader, setting, node, reader->conf);
+    return err < 0 ? blame(reader, node, err) : 0;
+}
+
+static int read_defaults(struct reader *reader, const struct yaml_node *map)
+{
+    YAML_FOREACH (node, map) {
+        const struct setting *setting = find_row(reader, SCOPE_PATH, node);
+        if (!setting)
+            return -EINVAL;
+        int err = read_value(reader, setting, node, &reader->conf->defaults);
+        if (err < 0)
+            return blame(reader, node, errmsg_prefix(reader->why, err, "pathDefaults"));
+    }
+    return 0;
+}
+
+static int read_path(struct reader *reader, const struct yaml_node *map)
+{
+    struct conf_path *path = conf_add_path(reader->conf, map->key);
+    YAML_FOREACH (node, map) {
+        const struct setting *setting = find_row(reader, SCOPE_PATH, node);
+        if (!setting)
+            return -EINVAL;
+        if (node->kind == YAML_NULL)
+            continue; /* "not set": inherits */
+        int err = read_value(reader, setting, node, path);
+        if (err < 0) {
+            err = errmsg_prefix(reader->why, err, "path '%s'", quote(map->key).text);
+            return blame(reader, node, err);
+        }
+        conf_path_set_own(path, setting);
+    }
+    return 0;
+}
+
+static int check_map(struct reader *reader, const struct yaml_node *node)
+{
+    if (node->kind == YAML_MAP || node->kind == YAML_NULL)
+        return 0;
+    return blame(reader, node,
+                 errmsg_set(reader->why, -EINVAL, "'%s' holds settings, each as `key: value`",
+                            quote(node->key).text));
+}
+
+static int read_paths(struct reader *reader, const struct yaml_node *map)
+{
+    if (map->count > CONF_MAX_PATHS)
+        return blame(reader, map,
+                     errmsg_set(reader->why, -E2BIG, "more than %d paths", CONF_MAX_PATHS));
+    conf_reserve_paths(reader->conf, map->count);
+    YAML_FOREACH (node, map) {
+        int err = check_map(reader, node);
+        if (err == 0)
+            err = read_path(reader, node);
+        if (err < 0)
+            return err;
+    }
+    conf_sort_paths(reader->conf);
+    return 0;
+}
+
+static int read_member(struct reader *reader, const struct yaml_node *node)
+{
+    static const struct section {
+        const char *name;
+        int (*read)(struct reader *reader, const struct yaml_node *map);
+    } sections[] = {
+        { "pathDefaults", read_defaults },
+        { "paths", read_paths },
+    };
+    for (size_t i = 0; i < COUNT(sections); i++) {
+        if (!span_is(node->key, sections[i].name))
+            continue;
+        int err = check_map(reader, node);
+        return err < 0 ? err : sections[i].read(reader, node);
+    }
+    return read_global(reader, node);
+}
+
+int conf_read_yaml(struct conf *conf, const struct conf_input *input, struct errmsg *why)
+{
+    struct reader reader = { conf, input->file, why };
+    if (!input->root || input->root->kind == YAML_NULL)
+        return 0;
+    if (input->root->kind != YAML_MAP)
+        return blame(&reader, input->root,
+                     errmsg_set(why, -EINVAL, "a file holds settings, each as `key: value`"));
+    YAML_FOREACH (node, input->root) {
+        int err = read_member(&reader, node);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}

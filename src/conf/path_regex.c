@@ -1,0 +1,71 @@
+#include "conf/path_regex.h"
+
+#include <errno.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+struct conf_regex {
+    pcre2_code          *code;
+    pcre2_match_context *limits;
+    uint32_t             group_count;
+};
+
+/* `$` is the end and nothing else, as in Go; bytes are bytes, as names are ASCII. */
+enum { COMPILE_OPTIONS = PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C };
+
+int path_regex_create(const char *expression, struct conf_regex **out)
+{
+    int         error;
+    size_t      offset;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED,
+                                     COMPILE_OPTIONS, &error, &offset, NULL);
+    if (!code)
+        return -EINVAL;
+    struct conf_regex *regex = mem_new(struct conf_regex);
+    regex->code = code;
+    regex->limits = pcre2_match_context_create(NULL);
+    ASSERT(regex->limits);
+    (void)pcre2_set_match_limit(regex->limits, CONF_REGEX_MATCH_LIMIT);
+    (void)pcre2_set_depth_limit(regex->limits, CONF_REGEX_DEPTH_LIMIT);
+    (void)pcre2_set_heap_limit(regex->limits, CONF_REGEX_HEAP_LIMIT);
+    (void)pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &regex->group_count);
+    *out = regex;
+    return 0;
+}
+
+struct conf_regex *path_regex_destroy(struct conf_regex *regex)
+{
+    if (!regex)
+        return NULL;
+    pcre2_match_context_free(regex->limits);
+    pcre2_code_free(regex->code);
+    return mem_free(regex);
+}
+
+static void copy_groups(const struct conf_regex *regex, struct span name,
+                        pcre2_match_data *data, struct conf_match *match)
+{
+    const size_t *offsets = pcre2_get_ovector_pointer(data);
+    match->group_count = MIN(regex->group_count, (uint32_t)CONF_MAX_GROUPS);
+    for (unsigned i = 0; i < match->group_count; i++) {
+        size_t start = offsets[2 * (i + 1)], end = offsets[2 * (i + 1) + 1];
+        match->groups[i] = start == PCRE2_UNSET ? (struct span){ 0 }
+                                                : (struct span){ name.p + start, end - start };
+    }
+}
+
+bool path_regex_match(const struct conf_regex *regex, struct span name, struct conf_match *match)
+{
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(regex->code, NULL);
+    ASSERT(data);
+    PCRE2_SPTR text = name.len ? name.p : (PCRE2_SPTR) "";
+    int result = pcre2_match(regex->code, text, name.len, 0, 0, data, regex->limits);
+    if (result > 0 && match)
+        copy_groups(regex, name, data, match);
+    pcre2_match_data_free(data);
+    return result > 0;
+}

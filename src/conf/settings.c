@@ -1,0 +1,153 @@
+#include "conf/settings.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "conf/conf.h"
+
+/* As many as any use needs, and few enough that a sum with the time of day can't overflow. */
+#define YEARS_100 (NS_PER_S * 86400 * 36500)
+#define HOUR      (3600 * NS_PER_S)
+#define KB        (INT64_C(1) << 10)
+#define MB        (INT64_C(1) << 20)
+#define GB        (INT64_C(1) << 30)
+
+static const struct choice log_levels[] = {
+    { .name = "error", .value = LOG_ERROR },
+    { .name = "warn", .value = LOG_WARN },
+    { .name = "info", .value = LOG_INFO },
+    { .name = "debug", .value = LOG_DEBUG },
+    { 0 },
+};
+
+static const struct choice gop_caches[] = {
+    { .name = "no", .value = GOP_CACHE_NO, .is_bare = true },
+    { .name = "webrtc", .value = GOP_CACHE_WEBRTC },
+    { .name = "all", .value = GOP_CACHE_ALL },
+    { 0 },
+};
+
+static const struct choice rtsp_transports[] = {
+    { .name = "multicast", .value = RTSP_TRANSPORT_MULTICAST },
+    { .name = "tcp", .value = RTSP_TRANSPORT_TCP },
+    { .name = "udp", .value = RTSP_TRANSPORT_UDP },
+    { 0 },
+};
+
+#define FIELD(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
+#define GLOBAL(field)      SCOPE_GLOBAL, FIELD(conf, field)
+#define PATH(field)        SCOPE_PATH, FIELD(conf_path, field)
+
+/* The allowed values; what stands behind them in a row is how a change is applied. */
+#define ANY               .unit = NULL
+#define ONE_OF(list)      .choices = (list), .unit = NULL
+#define FROM_TO(from, to) .min = (from), .max = (to), .unit = NULL
+#define COUNT_OF(what, from, to) .min = (from), .max = (to), .unit = (what)
+
+/* clang-format off */
+static const struct setting global_rows[] = {
+    { "api", SET_BOOL, GLOBAL(api), "no", ANY, APPLY_RESTART_API,
+      "Runs the control API." },
+    { "apiAddress", SET_ADDRESS, GLOBAL(api_address), ":9997", ANY, APPLY_RESTART_API,
+      "Where the control API listens (HTTP)." },
+    { "frameHold", SET_DURATION, GLOBAL(frame_hold_ns), "1ms",
+      FROM_TO(0, 100 * NS_PER_MS), APPLY_NEW_CONNECTIONS,
+      "Waits that long for the rest of a video frame that comes packet by packet, "
+      "to pass it on in one go." },
+    { "gopCache", SET_ENUM, GLOBAL(gop_cache), "webrtc", ONE_OF(gop_caches), APPLY_NEW_CONNECTIONS,
+      "Which readers start with the last keyframe instead of waiting for the next one." },
+    { "gopCacheMaxSize", SET_SIZE, GLOBAL(gop_cache_max_bytes), "4M",
+      FROM_TO(0, 4 * GB), APPLY_NEW_CONNECTIONS,
+      "Most memory that a stream keeps for readers that start; "
+      "a group of pictures that does not fit is not kept at all." },
+    { "logLevel", SET_ENUM, GLOBAL(log_level), "info", ONE_OF(log_levels), APPLY_AT_ONCE,
+      "The least important lines that are logged." },
+    { "metrics", SET_BOOL, GLOBAL(metrics), "no", ANY, APPLY_RESTART_METRICS,
+      "Serves metrics in Prometheus' format." },
+    { "metricsAddress", SET_ADDRESS, GLOBAL(metrics_address), ":9998", ANY, APPLY_RESTART_METRICS,
+      "Where metrics are served (HTTP)." },
+    { "pprof", SET_BOOL, GLOBAL(pprof), "no", ANY, APPLY_RESTART_PPROF,
+      "Serves profiles in the format of `go tool pprof`." },
+    { "pprofAddress", SET_ADDRESS, GLOBAL(pprof_address), ":9999", ANY, APPLY_RESTART_PPROF,
+      "Where profiles are served (HTTP)." },
+    { "readerQueueMaxSize", SET_SIZE, GLOBAL(reader_queue_max_bytes), "8M",
+      FROM_TO(64 * KB, 16 * GB), APPLY_NEW_CONNECTIONS,
+      "Most media that may wait for one reader; over it whole frames are dropped "
+      "up to the next keyframe." },
+    { "readerQueueMaxTime", SET_DURATION, GLOBAL(reader_queue_max_ns), "2s",
+      FROM_TO(10 * NS_PER_MS, HOUR), APPLY_NEW_CONNECTIONS,
+      "Longest time that media may wait for one reader." },
+    { "readTimeout", SET_DURATION, GLOBAL(read_timeout_ns), "10s",
+      FROM_TO(1, YEARS_100), APPLY_NEW_CONNECTIONS,
+      "A connection that should send and does not is closed after that time." },
+    { "rtcpReportPeriod", SET_DURATION, GLOBAL(rtcp_report_period_ns), "3s",
+      FROM_TO(100 * NS_PER_MS, HOUR), APPLY_NEW_CONNECTIONS,
+      "Time between RTCP reports." },
+    { "rtsp", SET_BOOL, GLOBAL(rtsp), "yes", ANY, APPLY_RESTART_RTSP,
+      "Runs the RTSP server." },
+    { "rtspAddress", SET_ADDRESS, GLOBAL(rtsp_address), ":8554", ANY, APPLY_RESTART_RTSP,
+      "Where the RTSP server listens (TCP)." },
+    { "rtspTransports", SET_BITS, GLOBAL(rtsp_transports), "multicast,tcp,udp",
+      ONE_OF(rtsp_transports), APPLY_NEW_CONNECTIONS,
+      "How RTSP clients may ask for media to be carried." },
+    { "workers", SET_INT, GLOBAL(workers), "0",
+      COUNT_OF("threads", 0, 1024), APPLY_RESTART_PROGRAM,
+      "Threads that move media; 0: one for each core." },
+    { "writeQueueSize", SET_POWER_OF_2, GLOBAL(write_queue_size), "512",
+      COUNT_OF("frames", 1, 1 << 24), APPLY_NEW_CONNECTIONS,
+      "Most frames that may wait for one reader." },
+    { "writeTimeout", SET_DURATION, GLOBAL(write_timeout_ns), "10s",
+      FROM_TO(1, YEARS_100), APPLY_NEW_CONNECTIONS,
+      "A connection that should take data and does not is closed after that time." },
+};
+
+static const struct setting path_rows[] = {
+    { "maxReaders", SET_INT, PATH(max_readers), "0",
+      COUNT_OF("readers", 0, INT32_MAX), APPLY_AT_ONCE,
+      "Most readers at a time; 0: no limit." },
+    { "overridePublisher", SET_BOOL, PATH(override_publisher), "yes", ANY, APPLY_AT_ONCE,
+      "A new publisher takes the place of the one that is there." },
+    { "source", SET_STRING, PATH(source), "publisher", ANY, APPLY_RESTART_PATH,
+      "Where the stream comes from: `publisher` (whoever publishes it), `redirect` "
+      "(readers are sent to `sourceRedirect`) or `demo` (a test picture and tone, made here)." },
+    { "sourceOnDemand", SET_BOOL, PATH(source_on_demand), "no", ANY, APPLY_RESTART_PATH,
+      "Starts the source only while there are readers." },
+    { "sourceOnDemandCloseAfter", SET_DURATION, PATH(source_on_demand_close_after_ns), "10s",
+      FROM_TO(0, YEARS_100), APPLY_AT_ONCE,
+      "Stops such a source that long after the last reader has gone." },
+    { "sourceOnDemandStartTimeout", SET_DURATION, PATH(source_on_demand_start_timeout_ns), "10s",
+      FROM_TO(0, YEARS_100), APPLY_AT_ONCE,
+      "Readers wait that long for such a source, then get an error." },
+    { "sourceRedirect", SET_STRING, PATH(source_redirect), "", ANY, APPLY_RESTART_PATH,
+      "Where readers are sent: `/` and the name of a path, or an RTSP URL." },
+};
+/* clang-format on */
+
+_Static_assert(COUNT(path_rows) <= CONF_MAX_PATH_SETTINGS, "conf_path.own has a bit for each row");
+
+const struct setting_list *settings_of(enum setting_scope scope)
+{
+    static const struct setting_list lists[] = {
+        [SCOPE_GLOBAL] = { global_rows, COUNT(global_rows) },
+        [SCOPE_PATH] = { path_rows, COUNT(path_rows) },
+    };
+    return &lists[scope];
+}
+
+static int compare_name(const void *key, const void *row)
+{
+    struct span name = *(const struct span *)key;
+    struct span other = span_from_string(((const struct setting *)row)->name);
+    size_t      len = MIN(name.len, other.len);
+    int         order = strncasecmp((const char *)name.p, (const char *)other.p, len);
+    return order ? order : (name.len > other.len) - (name.len < other.len);
+}
+
+const struct setting *settings_find(enum setting_scope scope, struct span name)
+{
+    const struct setting_list *list = settings_of(scope);
+    if (name.len == 0)
+        return NULL;
+    return bsearch(&name, list->rows, list->count, sizeof(list->rows[0]), compare_name);
+}

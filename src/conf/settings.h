@@ -1,0 +1,90 @@
+/**
+ * settings: the one table of all keys. Everything that knows keys reads it: the YAML file, the
+ * environment, --print-config, the reference in docs/, the comparison of two configurations. A
+ * new key is a field in struct conf or struct conf_path and a row here, and nothing else.
+ *
+ * Order:   rows are sorted by name without regard to case, so that one search serves the file,
+ *          where case matters, and the environment, where names are in capitals.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum setting_type {
+    SET_ADDRESS,    /* char *, host:port, or empty */
+    SET_BITS,       /* unsigned: a list of choices */
+    SET_BOOL,       /* bool */
+    SET_DURATION,   /* int64_t, ns */
+    SET_ENUM,       /* int: one of the choices */
+    SET_INT,        /* int64_t */
+    SET_POWER_OF_2, /* int64_t */
+    SET_SIZE,       /* int64_t, bytes */
+    SET_STRING,     /* char *, never NULL */
+    SET_STRINGS,    /* struct strings */
+};
+enum { SETTING_TYPE_COUNT = SET_STRINGS + 1 };
+
+enum setting_scope {
+    SCOPE_GLOBAL, /* in struct conf */
+    SCOPE_PATH,   /* in struct conf_path: pathDefaults and each entry of paths */
+};
+
+/** What a change of the key costs while the program runs. */
+enum setting_apply {
+    APPLY_AT_ONCE,
+    APPLY_NEW_CONNECTIONS,
+    APPLY_RESTART_API,
+    APPLY_RESTART_METRICS,
+    APPLY_RESTART_PPROF,
+    APPLY_RESTART_RTSP,
+    APPLY_RESTART_PATH,
+    APPLY_RESTART_PROGRAM,
+};
+
+/** A word of SET_ENUM or SET_BITS; a list of them ends with a name of NULL. */
+struct choice {
+    const char *name;
+    int         value;
+    bool        is_bare; /* is taken without quotes too, where it would be a boolean */
+};
+
+struct setting {
+    const char          *name;
+    enum setting_type    type;
+    enum setting_scope   scope;
+    size_t               offset, size; /* of the field */
+    const char          *initial;      /* the default, as the environment would write it */
+    const struct choice *choices;
+    int64_t              min, max;     /* of numbers; both 0: no limits */
+    const char          *unit;         /* of plain numbers; may be NULL */
+    enum setting_apply   apply;
+    const char          *help; /* a sentence */
+};
+
+struct setting_list {
+    const struct setting *rows;
+    size_t                count;
+};
+
+const struct setting_list *settings_of(enum setting_scope scope);
+
+/** The row whose name is `name` in upper or lower case, or NULL. */
+const struct setting *settings_find(enum setting_scope scope, struct span name);
+
+/** The field in a struct conf or struct conf_path, whichever the row's scope says. */
+static inline void *setting_field(const struct setting *setting, void *values)
+{
+    return (char *)values + setting->offset;
+}
+
+static inline const void *setting_value(const struct setting *setting, const void *values)
+{
+    return (const char *)values + setting->offset;
+}
+
+#define SETTINGS_FOREACH(setting, list)                                                            \
+    for (const struct setting *setting = (list)->rows; setting < (list)->rows + (list)->count;     \
+         setting++)

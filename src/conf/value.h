@@ -1,0 +1,53 @@
+/**
+ * value: the types of settings: how each is read from YAML and from the environment, checked,
+ * compared and written.
+ *
+ * A `field` is what setting_field() returns. Fields of zeros are valid for all functions but
+ * value_print(), which wants one that was read.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/errmsg.h"
+#include "base/span.h"
+#include "conf/settings.h"
+#include "conf/yaml.h"
+
+struct strings {
+    size_t count;
+    char **items;
+};
+
+/**
+ * Reads the text of an environment variable; lists are separated by commas. -EINVAL, -ERANGE,
+ * with the value and what is allowed in `why`; the field is untouched then.
+ */
+int value_read_text(const struct setting *setting, struct span text, void *field,
+                    struct errmsg *why);
+
+/**
+ * Reads a node, without coercion: a number is no string. Null keeps what is there, empties a
+ * duration, and is an error for all else that is no plain string, number or boolean.
+ */
+int value_read_node(const struct setting *setting, const struct yaml_node *node, void *field,
+                    struct errmsg *why);
+
+/** The limits of the row, apart from reading, as an environment variable may mend a file. */
+int value_check(const struct setting *setting, const void *field, struct errmsg *why);
+
+bool value_equal(const struct setting *setting, const void *a, const void *b);
+
+/** As YAML, on one line. */
+void value_print(const struct setting *setting, const void *field, struct buf *out);
+
+/** Frees what the field holds and makes it zeros. */
+void value_fini(const struct setting *setting, void *field);
+
+/** For the reference: `duration`, and what of its kind is allowed, which may be nothing. */
+const char *value_type_name(const struct setting *setting);
+void        value_print_allowed(const struct setting *setting, struct buf *out);
+
+/** Bytes of a field of that type. */
+size_t value_size(enum setting_type type);

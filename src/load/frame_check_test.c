@@ -1,0 +1,171 @@
+#include "load/frame_check.h"
+
+#include "base/clock.h"
+#include "base/test.h"
+
+enum { STREAM = 3 };
+
+/* Packet `index` of frame `frame`: the first one carries the stamp, behind an SPS in keyframes. */
+struct packet {
+    uint64_t frame;
+    uint32_t packets;
+    uint32_t index;
+    uint16_t seq;
+    bool     is_keyframe;
+    uint32_t stream;
+};
+
+static bool add_at(struct frame_check *check, const struct packet *packet, int64_t now_ns,
+                   struct frame_seen *seen)
+{
+    static const uint8_t key_head[] = { 0x78, 0, 4, 0x67, 66, 0xc0, 31, 0, LOAD_STAMP_NAL };
+    uint8_t              bytes[sizeof(key_head) + LOAD_STAMP_NAL];
+    struct load_stamp    stamp = { .stream = packet->stream ? packet->stream : STREAM,
+                                   .packets = packet->packets,
+                                   .frame = packet->frame,
+                                   .sent_ns = (int64_t)packet->frame + 1 };
+    struct rtp_header    header = { .seq = packet->seq, .ticks = (uint32_t)packet->frame * 3600 };
+    size_t               head = packet->is_keyframe ? sizeof(key_head) : 0;
+    memcpy(bytes, key_head, head);
+    load_stamp_write(&stamp, bytes + head);
+    header.payload = packet->index == 0 ? (struct span){ bytes, head + LOAD_STAMP_NAL }
+                                        : BYTES("\x5c\x05\x00");
+    return frame_check_add(check, &header, now_ns, seen);
+}
+
+static bool add(struct frame_check *check, const struct packet *packet)
+{
+    struct frame_seen seen;
+    return add_at(check, packet, 0, &seen);
+}
+
+static struct frame_check new_check(void)
+{
+    return (struct frame_check){ .stream = STREAM, .freeze_ns = 200 * NS_PER_MS };
+}
+
+struct scenario {
+    const char   *name;
+    unsigned      count;
+    struct packet packets[8];
+    uint64_t      frames, keyframes, lost, cut, again, foreign, missing;
+};
+
+static const struct scenario scenarios[] = {
+    { "one frame", 2, { { 5, 2, 0, 10, true }, { 5, 2, 1, 11 } }, 1, 1, 0, 0, 0, 0, 0 },
+    { "a frame of one packet", 1, { { 5, 1, 0, 10 } }, 1, 0, 0, 0, 0, 0, 0 },
+    { "two frames", 4,
+      { { 5, 2, 0, 10 }, { 5, 2, 1, 11 }, { 6, 2, 0, 12 }, { 6, 2, 1, 13 } }, 2, 0, 0, 0, 0, 0, 0 },
+    { "joined in the middle of a frame", 3,
+      { { 5, 3, 2, 10 }, { 6, 2, 0, 11 }, { 6, 2, 1, 12 } }, 1, 0, 0, 0, 0, 0, 0 },
+    { "last packet missing", 4,
+      { { 5, 1, 0, 10 }, { 6, 2, 0, 11 }, { 7, 2, 0, 13 }, { 7, 2, 1, 14 } },
+      2, 0, 1, 1, 0, 0, 1 },
+    { "first packet missing", 4,
+      { { 5, 1, 0, 10 }, { 6, 2, 1, 12 }, { 7, 2, 0, 13 }, { 7, 2, 1, 14 } },
+      2, 0, 1, 1, 0, 0, 1 },
+    { "frames dropped without a gap", 2,
+      { { 5, 1, 0, 10 }, { 9, 1, 0, 11, true } }, 2, 1, 3, 0, 0, 0, 0 },
+    { "packets swapped within a frame", 4,
+      { { 5, 1, 0, 10 }, { 6, 3, 0, 11 }, { 6, 3, 2, 13 }, { 6, 3, 1, 12 } },
+      2, 0, 0, 0, 0, 0, 0 },
+    { "a packet twice does not make it whole", 4,
+      { { 5, 1, 0, 10 }, { 6, 3, 0, 11 }, { 6, 3, 1, 12 }, { 6, 3, 1, 12 } },
+      1, 0, 0, 0, 0, 0, 0 },
+    { "a frame again, as new packets", 3,
+      { { 5, 1, 0, 10 }, { 6, 1, 0, 11 }, { 5, 1, 0, 12 } }, 2, 0, 0, 0, 1, 0, 0 },
+    { "another stream's frame", 2,
+      { { 5, 1, 0, 10 }, { 6, 1, 0, 11, false, STREAM + 1 } }, 1, 0, 0, 0, 0, 1, 0 },
+};
+
+static void scenarios_are_counted(void **state)
+{
+    for (size_t i = 0; i < COUNT(scenarios); i++) {
+        const struct scenario *s = &scenarios[i];
+        struct frame_check     check = new_check();
+        for (unsigned j = 0; j < s->count; j++)
+            (void)add(&check, &s->packets[j]);
+        CHECK(check.frames == s->frames, s->name);
+        CHECK(check.keyframes == s->keyframes, s->name);
+        CHECK(check.frames_lost == s->lost, s->name);
+        CHECK(check.frames_cut == s->cut, s->name);
+        CHECK(check.frames_again == s->again, s->name);
+        CHECK(check.foreign == s->foreign, s->name);
+        CHECK(check.seq.missing == s->missing, s->name);
+    }
+}
+
+static void the_last_packet_makes_a_frame_whole(void **state)
+{
+    struct frame_check check = new_check();
+    struct frame_seen  seen;
+    CHECK(!add_at(&check, &(struct packet){ 5, 2, 0, 10, true }, 0, &seen), "first packet");
+    CHECK(add_at(&check, &(struct packet){ 5, 2, 1, 11 }, 0, &seen), "last packet");
+    CHECK(seen.frame == 5 && seen.sent_ns == 6 && seen.is_keyframe, "what the stamp says");
+}
+
+static void long_waits_are_freezes(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t     wait_ms;
+        uint64_t    freezes;
+        int64_t     frozen_ms;
+    } cases[] = {
+        { "a frame's time", 40, 0, 0 },
+        { "just not too long", 200, 0, 0 },
+        { "too long", 201, 1, 201 },
+        { "seconds", 5000, 1, 5000 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct frame_check check = new_check();
+        struct frame_seen  seen;
+        int64_t            start_ns = 7 * NS_PER_S;
+        (void)add_at(&check, &(struct packet){ 5, 1, 0, 10 }, start_ns, &seen);
+        (void)add_at(&check, &(struct packet){ 6, 1, 0, 11 },
+                     start_ns + cases[i].wait_ms * NS_PER_MS, &seen);
+        CHECK(check.freezes == cases[i].freezes, cases[i].name);
+        CHECK(check.frozen_ns == cases[i].frozen_ms * NS_PER_MS, cases[i].name);
+    }
+}
+
+static void the_end_counts_what_is_missing(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t    sent; /* frames 0..sent-1 */
+        int64_t     last_sent_ms;
+        uint64_t    lost, freezes;
+    } cases[] = {
+        { "all came", 6, 0, 0, 0 },
+        { "one did not", 7, 40, 1, 0 },
+        { "many did not, and the picture stood", 100, 3800, 94, 1 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct frame_check check = new_check();
+        (void)add(&check, &(struct packet){ 5, 1, 0, 10 });
+        frame_check_finish(&check, cases[i].sent, cases[i].last_sent_ms * NS_PER_MS);
+        CHECK(check.frames_lost == cases[i].lost, cases[i].name);
+        CHECK(check.freezes == cases[i].freezes, cases[i].name);
+    }
+}
+
+static void an_open_frame_at_the_end_is_cut(void **state)
+{
+    struct frame_check check = new_check();
+    (void)add(&check, &(struct packet){ 5, 1, 0, 10 });
+    (void)add(&check, &(struct packet){ 6, 2, 0, 11 });
+    frame_check_finish(&check, 7, 0);
+    CHECK(check.frames_cut == 1 && check.frames_lost == 1, "cut and lost");
+}
+
+static void nothing_seen_is_not_a_loss_of_all(void **state)
+{
+    struct frame_check check = new_check();
+    frame_check_finish(&check, 100, NS_PER_S);
+    CHECK(check.frames_lost == 0 && check.freezes == 0, "the owner counts blank readers");
+}
+
+TESTS(scenarios_are_counted, the_last_packet_makes_a_frame_whole, long_waits_are_freezes,
+      the_end_counts_what_is_missing, an_open_frame_at_the_end_is_cut,
+      nothing_seen_is_not_a_loss_of_all)

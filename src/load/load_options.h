@@ -1,0 +1,35 @@
+/**
+ * load_options: the command line of `millrace load`.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/errmsg.h"
+
+enum load_write { LOAD_WRITE_FRAME, LOAD_WRITE_PACKET };
+
+struct load_options {
+    const char *url;    /* "%d" stands for the stream's number, from 1 */
+    const char *listen; /* where --pull serves the streams */
+    uint64_t    streams;
+    uint64_t    readers; /* of each stream */
+    uint64_t    bitrate_bps;
+    uint64_t    fps_milli;
+    uint64_t    keyframe_interval_ns;
+    uint64_t    keyframe_ratio_milli;
+    uint64_t    width, height;
+    uint64_t    packet_size; /* of an RTP packet with its header */
+    uint64_t    write;       /* enum load_write */
+    uint64_t    ramp_ns, duration_ns, timeout_ns;
+    uint64_t    seed;
+    uint64_t    pid; /* of the server; 0: unknown */
+    bool        has_audio, is_pull, wants_json, wants_help;
+};
+
+/** Defaults for what is not said. `argv` must outlive `out`. -EINVAL with a reason. */
+int load_options_parse(int argc, char **argv, struct load_options *out, struct errmsg *why);
+
+/** What --help prints. */
+void load_options_print_help(FILE *file);

@@ -1,0 +1,29 @@
+/**
+ * load_publisher: pushes one stream to the server (ANNOUNCE, RECORD).
+ *
+ * Life:    load_publisher_open(); when the loop has run to its end the memory is the owner's.
+ */
+#pragma once
+#include "load/load_client.h"
+#include "load/load_stream.h"
+
+enum load_peer_state { LOAD_PEER_WAITING, LOAD_PEER_OPENING, LOAD_PEER_LIVE, LOAD_PEER_FAILED };
+
+struct load_publisher {
+    struct load_client   client;
+    struct load_stream  *stream;
+    struct load_sink     sink;
+    struct buf           sdp;
+    enum load_peer_state state;
+    int64_t              opened_ns;
+    struct errmsg        why; /* state LOAD_PEER_FAILED */
+};
+
+void load_publisher_open(struct load_publisher *publisher, struct load_net *net,
+                         const struct address *server, const char *url,
+                         struct load_stream *stream);
+
+void load_publisher_fail(struct load_publisher *publisher, const struct errmsg *why);
+
+/** Ends the session; a publisher that was never opened is left alone. */
+void load_publisher_close(struct load_publisher *publisher);

@@ -1,0 +1,222 @@
+/**
+ * What the modules of this folder share; nobody else includes it.
+ *
+ * A connection (rtsp_conn.c) reads and writes the socket. It has at most one session
+ * (rtsp_session.c), which is either a reader (rtsp_read.c) or a publisher (rtsp_publish.c).
+ * Requests are answered in rtsp_request.c. A question to main suspends the request: its bytes
+ * stay where they are, and it is handled again from its start when the answer is there.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/log.h"
+#include "http/message.h"
+#include "loop/address.h"
+#include "rtsp/rtsp_server.h"
+#include "rtsp/rtsp_transport.h"
+#include "rtsp/rtsp_url.h"
+#include "stream/ingest.h"
+#include "stream/queue.h"
+#include "stream/stream.h"
+
+/* How long a connection or a reader's session may be silent; MediaMTX's figures. */
+#define RTSP_SESSION_TIMEOUT_NS (INT64_C(60) * 1000000000)
+
+enum {
+    RTSP_TOLD_TIMEOUT = 55,   /* seconds, in the Session header: a margin for slow clients */
+    RTSP_MAX_OUT = 256 * 1024 /* answers that a client does not fetch */
+};
+
+struct rtsp_server {
+    struct loop          *main;
+    struct loop         **loops;
+    struct placement     *placement;
+    struct path_registry *registry;
+    struct conf          *conf;
+    struct listener      *listener;
+    struct log_context    log;
+    atomic_bool           is_closing;
+    struct list          *conns; /* of each worker, by its index: struct rtsp_conn */
+};
+
+enum rtsp_state {
+    RTSP_INITIAL,
+    RTSP_PRE_PLAY,
+    RTSP_PLAY,
+    RTSP_PRE_RECORD,
+    RTSP_RECORD,
+};
+
+/* A stream may be found on this worker at once, or has to be asked for from another. */
+enum rtsp_attach { RTSP_DETACHED, RTSP_ATTACHING, RTSP_ATTACHED, RTSP_STREAM_GONE };
+
+struct rtsp_track {
+    bool    is_set_up;
+    uint8_t rtp_channel; /* the client's */
+    uint8_t rtcp_channel;
+};
+
+struct rtsp_session {
+    struct rtsp_conn   *conn;
+    enum rtsp_state     state;
+    char                id[33];
+    struct log_context  log;
+    char               *path;
+    struct description *description; /* publishers: what was announced; readers: at SETUP */
+    unsigned            track_count; /* of the description */
+    unsigned            set_up_count;
+    struct rtsp_track   tracks[STREAM_MAX_TRACKS];
+    char              **controls; /* publishers: the tracks' names, until RECORD */
+    bool                has_grant;
+    struct slot_id      grant;
+    struct counters    *counters;
+    struct counters    *path_counters;
+
+    /* readers */
+    enum rtsp_attach attach;
+    struct reader    reader;
+    struct queue     queue;
+    uint32_t         begun_bytes;  /* of the queue's first packet: sent already, header and all */
+    uint16_t         track_mask;   /* tracks that are set up; bits */
+    bool             is_canonical; /* all tracks are set up on the channels 2 x track */
+    uint64_t         unlogged_discards;
+    int64_t          discards_logged_ns;
+
+    /* publishers */
+    struct stream *stream;
+    struct ingest *ingest;
+    struct timer   report_timer;
+};
+
+struct rtsp_conn {
+    struct rtsp_server  *server;
+    struct loop         *loop;
+    struct list_node     in_worker; /* server.conns */
+    struct slot_id       id;
+    int                  fd;
+    uv_poll_t            poll;
+    int                  events; /* that `poll` waits for */
+    struct dirty         dirty;
+    struct timer         timer;
+    struct log_context   log;
+    char                 peer[ADDRESS_TEXT];
+    struct buf           in;  /* not parsed yet, or being handled; unused while recording */
+    struct buf           out; /* answers and RTCP to be sent between packets */
+    struct rtsp_session *session;
+    struct path_request *answer;     /* main's, to the request that is being handled */
+    bool                 is_asking;  /* main has not answered yet */
+    bool                 is_again;   /* the request was suspended, and logged then */
+    bool                 is_blocked; /* the socket takes no more for now */
+    char                *last_words; /* not NULL: the reason to close when all is sent */
+    bool                 is_closed;
+    bool                 had_session;
+    bool                 is_spent;    /* named a session that never was: the next request ends it */
+    bool                 has_retried; /* main was asked again, as the stream had just gone */
+    enum rtsp_attach     attach;      /* of `probe` */
+    struct reader        probe;       /* DESCRIBE reads no packets, only what the stream is */
+    int64_t              heard_ns;    /* 0: nothing yet */
+    int64_t              blocked_ns;  /* since when */
+};
+
+/* What travels to the worker where a connection is to live. */
+struct rtsp_seed {
+    struct mail          mail;
+    struct rtsp_server  *server;
+    int                  fd;
+    char                 peer[ADDRESS_TEXT];
+    bool                 is_moved; /* it has lived on another worker */
+    bool                 had_session;
+    struct buf           in, out;
+    struct path_request *answer;
+};
+
+/* rtsp_conn.c */
+
+/** The seed's message handler: the connection begins to live on that loop. */
+void rtsp_conn_open(struct loop *loop, struct mail *mail);
+/** Says why in the log; may be called from anywhere on the loop, and twice. */
+void rtsp_conn_close(struct rtsp_conn *conn, const char *reason);
+/** Once more, with what is in conn->answer, on another worker; `conn` is gone afterwards. */
+void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to);
+/** Something is to be sent at the end of the turn. */
+void rtsp_conn_mark(struct rtsp_conn *conn);
+/** What was suspended (conn->is_asking) goes on; otherwise nothing happens. */
+void rtsp_conn_resume(struct rtsp_conn *conn);
+/** Takes main's answer away, if there is one. Gives its grant back, if it was not taken. */
+void rtsp_conn_drop_answer(struct rtsp_conn *conn);
+/** The deadlines have changed. */
+void rtsp_conn_set_timer(struct rtsp_conn *conn);
+/** Sends a question to main; the request is handled again when the answer has come. */
+void rtsp_conn_ask(struct rtsp_conn *conn, struct path_request *request, const char *path);
+
+/* rtsp_request.c */
+
+/**
+ * Answers one request. -EINPROGRESS: main was asked. -ECANCELED: the connection has moved away or
+ * was closed, and is not to be touched.
+ */
+int rtsp_request_handle(struct rtsp_conn *conn, const struct message *request);
+
+/* rtsp_describe.c, rtsp_setup.c: handlers as in the table of rtsp_request.c */
+
+int rtsp_on_describe(struct rtsp_conn *conn, const struct message *request);
+int rtsp_on_setup(struct rtsp_conn *conn, const struct message *request);
+
+/* rtsp_respond.c */
+
+/** What an answer holds besides CSeq and Server; zeros: not there. */
+struct rtsp_response {
+    unsigned    status;
+    bool        has_session; /* names the connection's session */
+    struct span content_base, content_type, body;
+    struct span location, public, rtp_info, transport;
+};
+
+void rtsp_respond(struct rtsp_conn *conn, const struct message *request,
+                  const struct rtsp_response *response);
+/** Answers with `status`; 400 also closes the connection, with that reason in the log. Returns 0.
+ */
+__attribute__((format(printf, 4, 5))) int rtsp_refuse(struct rtsp_conn     *conn,
+                                                      const struct message *request,
+                                                      unsigned status, const char *format, ...);
+/** For an answer of main's that is not PATH_OK. */
+int rtsp_refuse_path(struct rtsp_conn *conn, const struct message *request,
+                     const struct path_request *answer);
+
+/* rtsp_session.c */
+
+struct rtsp_session *rtsp_session_create(struct rtsp_conn *conn);
+/** Logs the reason; the connection stays. Accepts NULL. Returns NULL. */
+struct rtsp_session *rtsp_session_destroy(struct rtsp_session *session, const char *reason);
+/** Takes over what a granted request has brought. */
+void rtsp_session_take_grant(struct rtsp_session *session, struct path_request *answer);
+void rtsp_session_release_grant(struct rtsp_session *session);
+/** Track of a channel, or -1; `*is_rtcp` tells which of the two it is. */
+int  rtsp_session_find_channel(const struct rtsp_session *session, uint8_t channel, bool *is_rtcp);
+
+/* rtsp_read.c */
+
+void rtsp_read_init(struct rtsp_session *session);
+void rtsp_read_play(struct rtsp_session *session);
+/** Nothing more comes, and the packet that was begun is finished first. */
+void rtsp_read_pause(struct rtsp_session *session);
+void rtsp_read_fini(struct rtsp_session *session);
+/** RTCP BYE for each track, as the server ends. */
+void rtsp_read_say_bye(struct rtsp_session *session);
+
+/* rtsp_write.c */
+
+/** Sends answers and packets. Negative errno: the connection is broken. */
+int  rtsp_write_flush(struct rtsp_conn *conn);
+/** The rest of a packet of which a part was sent goes to the front of conn->out. */
+void rtsp_write_finish_packet(struct rtsp_conn *conn);
+
+/* rtsp_publish.c */
+
+/** Main has granted it: the stream begins. */
+void rtsp_publish_start(struct rtsp_session *session, struct path_request *answer);
+/** The stream ends, and what was received and not parsed goes back to conn->in. */
+void rtsp_publish_stop(struct rtsp_session *session);
+/** What came behind the request that started it moves from conn->in to where packets are read. */
+int  rtsp_publish_feed(struct rtsp_session *session);
+/** Reads the socket and handles what came. Negative errno: the connection is to be closed. */
+int  rtsp_publish_receive(struct rtsp_session *session);

@@ -1,0 +1,205 @@
+/* The publishing side of a session. */
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "rtp/interleaved.h"
+#include "rtp/rtcp.h"
+#include "rtsp/rtsp_internal.h"
+
+/* Then others have their turn: a keyframe of a large stream comes in several. */
+enum { RECEIVE_A_TURN = 256 * 1024 };
+
+/* Receiver reports: loss and jitter, as the publisher's congestion control wants to know. */
+static void on_report_time(void *arg)
+{
+    struct rtsp_session *session = arg;
+    struct rtsp_conn    *conn = session->conn;
+    int64_t              now_ns = loop_now(conn->loop);
+    timer_start(conn->loop, &session->report_timer, conn->server->conf->rtcp_report_period_ns,
+                on_report_time, session);
+    uint64_t lost = 0;
+    for (unsigned i = 0; i < session->track_count; i++) {
+        struct ingest_track *track = &session->ingest->tracks[i];
+        if (!track->receiver.has_packets)
+            continue;
+        lost += rtp_receiver_lost(&track->receiver);
+        struct rtcp_report_block block = rtp_receiver_report(&track->receiver, now_ns);
+        uint8_t                  frame[INTERLEAVED_HEADER + RTCP_RR_SIZE];
+        interleaved_write_header(frame, session->tracks[i].rtcp_channel, RTCP_RR_SIZE);
+        rtcp_write_rr(track->out_ssrc, &block, frame + INTERLEAVED_HEADER);
+        if (conn->out.len < RTSP_MAX_OUT)
+            buf_append(&conn->out, (struct span){ frame, sizeof(frame) });
+        counters_add(session->counters, COUNTER_OUTBOUND_RTCP, 1);
+    }
+    counters_set(session->counters, COUNTER_INBOUND_LOST, lost);
+    rtsp_conn_mark(conn);
+}
+
+void rtsp_publish_start(struct rtsp_session *session, struct path_request *answer)
+{
+    struct rtsp_conn *conn = session->conn;
+    uint32_t          ssrcs[STREAM_MAX_TRACKS];
+    for (unsigned i = 0; i < COUNT(ssrcs); i++)
+        ssrcs[i] = random_u32();
+    session->stream = stream_create(conn->loop->hub, answer->stream,
+                                    description_ref(session->description), answer->counters);
+    session->ingest = mem_new(struct ingest);
+    ingest_init(session->ingest, conn->loop->hub, session->stream, session->counters, ssrcs);
+    session->ingest->packet_ns = loop_now(conn->loop);
+    session->state = RTSP_RECORD;
+    timer_start(conn->loop, &session->report_timer, conn->server->conf->rtcp_report_period_ns,
+                on_report_time, session);
+    rtsp_conn_set_timer(conn);
+}
+
+void rtsp_publish_stop(struct rtsp_session *session)
+{
+    if (!session->ingest)
+        return;
+    struct rtsp_conn *conn = session->conn;
+    timer_stop(conn->loop, &session->report_timer);
+    buf_append(&conn->in, ingest_unparsed(session->ingest));
+    ingest_fini(session->ingest);
+    session->ingest = mem_free(session->ingest);
+    session->stream = stream_end(session->stream);
+    session->state = RTSP_PRE_RECORD;
+}
+
+static void on_sender_report(struct rtsp_session *session, unsigned track,
+                             const struct rtcp_packet *packet)
+{
+    struct rtcp_sender_info info;
+    if (rtcp_parse_sender_info(packet, &info) < 0)
+        return;
+    struct rtp_receiver *receiver = &session->ingest->tracks[track].receiver;
+    rtp_receiver_sender_report(receiver, info.ntp, loop_now(session->conn->loop));
+    if (info.ntp)
+        stream_set_ntp(session->stream, track, info.ntp, info.ticks);
+}
+
+static void on_rtcp(struct rtsp_session *session, unsigned track, struct span compound)
+{
+    counters_add(session->counters, COUNTER_INBOUND_RTCP, 1);
+    struct rtcp_packet packet;
+    ssize_t            used;
+    while (compound.len && (used = rtcp_next(compound, &packet)) > 0) {
+        if (packet.type == RTCP_SR)
+            on_sender_report(session, track, &packet);
+        compound = span_skip(compound, (size_t)used);
+    }
+}
+
+static void on_frame(struct rtsp_session *session, const struct interleaved_frame *frame,
+                     size_t len)
+{
+    bool is_rtcp;
+    int  track = rtsp_session_find_channel(session, frame->channel, &is_rtcp);
+    if (track >= 0 && !is_rtcp) {
+        (void)ingest_take_packet(session->ingest, (unsigned)track, len);
+        return;
+    }
+    if (track >= 0)
+        on_rtcp(session, (unsigned)track, frame->payload);
+    ingest_skip(session->ingest, len);
+}
+
+/* A request amid the packets. Its bytes are held while it is answered: it may end the stream. */
+static ssize_t on_request(struct rtsp_session *session, struct span in)
+{
+    struct rtsp_conn *conn = session->conn;
+    struct message    message;
+    ssize_t           used = message_parse(in, &message);
+    if (used == -EBADMSG || used == -EPROTONOSUPPORT) {
+        /* Some cameras write rubbish between frames, or cut one short. */
+        used = (ssize_t)interleaved_resync(in, 2 * session->track_count);
+        counters_add(session->counters, COUNTER_INBOUND_ERRORS, 1);
+        ingest_skip(session->ingest, (size_t)used);
+        return used;
+    }
+    if (used < 0)
+        return used;
+    ingest_skip(session->ingest, (size_t)used);
+    if (message.is_response)
+        return used;
+    struct slab *slab = slab_ref(session->ingest->slab);
+    int          err = rtsp_request_handle(conn, &message);
+    slab_unref(slab);
+    return err < 0 ? err : used;
+}
+
+/* One frame or request. Returns a positive number, -EAGAIN or an error. */
+static ssize_t handle_one(struct rtsp_session *session)
+{
+    struct span              in = ingest_unparsed(session->ingest);
+    struct interleaved_frame frame;
+    if (in.len == 0)
+        return -EAGAIN;
+    ssize_t used = interleaved_parse(in, &frame);
+    if (used > 0)
+        on_frame(session, &frame, (size_t)used);
+    else if (used == -EBADMSG)
+        used = on_request(session, in);
+    else if (used == -EAGAIN && in.len >= INTERLEAVED_HEADER &&
+             ingest_expect(session->ingest, INTERLEAVED_HEADER + (size_t)read_be16(in.p + 2)) < 0)
+        used = -EMSGSIZE;
+    return used;
+}
+
+/* Everything that is there. Not touched any more once the session stops recording. */
+static int handle_all(struct rtsp_session *session)
+{
+    struct rtsp_conn *conn = session->conn;
+    ssize_t           used;
+    do
+        used = handle_one(session);
+    while (used > 0 && !conn->is_closed && conn->session == session &&
+           session->state == RTSP_RECORD);
+    if (conn->is_closed || conn->session != session || session->state != RTSP_RECORD)
+        return used < 0 && used != -EAGAIN ? (int)used : 0;
+    ingest_end_turn(session->ingest);
+    return used == -EAGAIN ? 0 : (int)used;
+}
+
+int rtsp_publish_feed(struct rtsp_session *session)
+{
+    struct rtsp_conn *conn = session->conn;
+    int               err = 0;
+    while (err >= 0 && conn->in.len && session->ingest) {
+        struct room room = ingest_room(session->ingest);
+        size_t      len = MIN(room.len, conn->in.len);
+        memcpy(room.p, conn->in.p, len);
+        buf_consume(&conn->in, len);
+        ingest_received(session->ingest, len);
+        err = handle_all(session);
+        if (conn->is_closed || conn->session != session)
+            return -ECANCELED;
+    }
+    return err;
+}
+
+int rtsp_publish_receive(struct rtsp_session *session)
+{
+    struct rtsp_conn *conn = session->conn;
+    size_t            total = 0;
+    while (total < RECEIVE_A_TURN) {
+        struct room room = ingest_room(session->ingest);
+        ssize_t     len = recv(conn->fd, room.p, room.len, MSG_DONTWAIT);
+        counters_add(conn->loop->hub->counters, COUNTER_SYSTEM_CALLS, 1);
+        if (len == 0)
+            return UV_EOF;
+        if (len < 0)
+            return errno == EAGAIN || errno == EINTR ? (int)MIN(total, 1u) : -errno;
+        ingest_received(session->ingest, (size_t)len);
+        total += (size_t)len;
+        bool is_all = (size_t)len < room.len;
+        int  err = handle_all(session);
+        if (err < 0)
+            return err;
+        if (is_all || conn->is_closed || conn->session != session || !session->ingest)
+            return 1;
+    }
+    return 1;
+}

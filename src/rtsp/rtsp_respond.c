@@ -1,0 +1,59 @@
+/* Answers, with their headers in the order of their names. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "rtsp/rtsp_internal.h"
+
+static void add_span(struct buf *out, const char *name, struct span value)
+{
+    if (value.p)
+        message_add(out, name, "%.*s", SPAN_ARGS(value));
+}
+
+void rtsp_respond(struct rtsp_conn *conn, const struct message *request,
+                  const struct rtsp_response *response)
+{
+    struct buf *out = &conn->out;
+    size_t      start = out->len;
+    message_start_response(out, MESSAGE_RTSP, response->status);
+    add_span(out, "CSeq", message_header(request, "CSeq"));
+    add_span(out, "Content-Base", response->content_base);
+    if (response->body.p)
+        message_add(out, "Content-Length", "%zu", response->body.len);
+    add_span(out, "Content-Type", response->content_type);
+    add_span(out, "Location", response->location);
+    add_span(out, "Public", response->public);
+    add_span(out, "RTP-Info", response->rtp_info);
+    add_span(out, "Server", BYTES("millrace"));
+    if (response->has_session && conn->session)
+        message_add(out, "Session", "%s;timeout=%d", conn->session->id, RTSP_TOLD_TIMEOUT);
+    add_span(out, "Transport", response->transport);
+    message_finish(out, response->body);
+    LOG(&conn->log, LOG_DEBUG, "[s->c] %.*s", (int)(out->len - start),
+        (const char *)out->p + start);
+    rtsp_conn_mark(conn);
+}
+
+int rtsp_refuse(struct rtsp_conn *conn, const struct message *request, unsigned status,
+                const char *format, ...)
+{
+    struct rtsp_response response = { .status = status };
+    rtsp_respond(conn, request, &response);
+    if (status == 400 && !conn->last_words) {
+        struct errmsg why;
+        va_list       args;
+        va_start(args, format);
+        (void)vsnprintf(why.text, sizeof(why.text), format, args);
+        va_end(args);
+        conn->last_words = mem_string(why.text);
+    }
+    return 0;
+}
+
+int rtsp_refuse_path(struct rtsp_conn *conn, const struct message *request,
+                     const struct path_request *answer)
+{
+    return rtsp_refuse(conn, request, answer->answer == PATH_NO_STREAM ? 404 : 400, "%s",
+                       answer->why.text);
+}

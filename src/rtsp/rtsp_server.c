@@ -1,0 +1,77 @@
+#include "rtsp/rtsp_server.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "loop/listener.h"
+#include "rtsp/rtsp_internal.h"
+
+static void on_accept(void *arg, int fd, const struct address *peer)
+{
+    struct rtsp_server *server = arg;
+    struct loop        *loop = server->loops[placement_pick(server->placement)];
+    struct rtsp_seed   *seed = mem_new(struct rtsp_seed);
+    seed->mail.handle = rtsp_conn_open;
+    seed->server = server;
+    seed->fd = fd;
+    address_format(peer, seed->peer);
+    /* Counted here, so that clients who come at once are spread too. */
+    atomic_fetch_add_explicit(&loop->sessions, 1, memory_order_relaxed);
+    loop_post(loop, &seed->mail);
+}
+
+int rtsp_server_open(struct loop *main, struct loop **loops, struct placement *placement,
+                     struct path_registry *registry, struct conf *conf, struct rtsp_server **out,
+                     struct errmsg *why)
+{
+    struct rtsp_server *server = mem_new(struct rtsp_server);
+    *server = (struct rtsp_server){ .main = main,
+                                    .loops = loops,
+                                    .placement = placement,
+                                    .registry = registry,
+                                    .conf = conf_ref(conf) };
+    log_context_init(&server->log, "[RTSP]");
+    server->conns = mem_new_array(struct list, PLACEMENT_MAX_WORKERS + 1);
+    for (unsigned i = 0; i <= PLACEMENT_MAX_WORKERS; i++)
+        list_init(&server->conns[i]);
+    int err = listener_open(main, conf->rtsp_address, &server->log, on_accept, server,
+                            &server->listener, why);
+    if (err < 0) {
+        rtsp_server_free(server);
+        return err;
+    }
+    LOG(&server->log, LOG_INFO, "started with listeners on %s (TCP/RTSP)", conf->rtsp_address);
+    *out = server;
+    return 0;
+}
+
+void rtsp_server_stop(struct rtsp_server *server)
+{
+    LOG(&server->log, LOG_INFO, "closing");
+    atomic_store(&server->is_closing, true);
+    server->listener = listener_close(server->listener);
+}
+
+void rtsp_server_close_connections(struct rtsp_server *server, struct loop *loop)
+{
+    /* Readers first: a publisher's end would take them along before they are told. */
+    LIST_FOREACH_SAFE (struct rtsp_conn, conn, &server->conns[loop->index], in_worker) {
+        if (!conn->session || conn->session->state != RTSP_PLAY)
+            continue;
+        rtsp_read_say_bye(conn->session);
+        (void)rtsp_write_flush(conn);
+        rtsp_conn_close(conn, "terminated");
+    }
+    LIST_FOREACH_SAFE (struct rtsp_conn, conn, &server->conns[loop->index], in_worker)
+        rtsp_conn_close(conn, "terminated");
+}
+
+struct rtsp_server *rtsp_server_free(struct rtsp_server *server)
+{
+    if (server) {
+        conf_unref(server->conf);
+        mem_free(server->conns);
+        mem_free(server);
+    }
+    return NULL;
+}

@@ -1,0 +1,68 @@
+/**
+ * counters: what paths, sessions and workers have done, from one table.
+ *
+ * Shape:   a block of numbers, one for each row of the table; rows that do not concern the block's
+ *          scope stay 0.
+ * Owner:   reference counted. Any thread adds and reads; a reader may see one number newer than
+ *          another, and never half of one. Add once a batch, not once a packet.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* name, scopes, what it counts; API and metrics take their words from here */
+#define COUNTER_TABLE(ROW)                                                                         \
+    ROW(INBOUND_BYTES, "inboundBytes", PATH | SESSION, "bytes of RTP received")                    \
+    ROW(INBOUND_PACKETS, "inboundRTPPackets", PATH | SESSION | LOOP, "RTP packets received")       \
+    ROW(INBOUND_LOST, "inboundRTPPacketsLost", SESSION, "RTP packets that never came")             \
+    ROW(INBOUND_ERRORS, "inboundFramesInError", PATH | SESSION, "packets that made no sense")      \
+    ROW(INBOUND_RTCP, "inboundRTCPPackets", SESSION, "RTCP packets received")                      \
+    ROW(INBOUND_FRAMES, "inboundFrames", PATH, "frames received")                                  \
+    ROW(INBOUND_KEYFRAMES, "inboundKeyframes", PATH, "frames a decoder can begin with")            \
+    ROW(OUTBOUND_BYTES, "outboundBytes", PATH | SESSION, "bytes of RTP delivered to readers")      \
+    ROW(OUTBOUND_PACKETS, "outboundRTPPackets", SESSION | LOOP, "RTP packets delivered")           \
+    ROW(OUTBOUND_RTCP, "outboundRTCPPackets", SESSION, "RTCP packets sent")                        \
+    ROW(OUTBOUND_DISCARDED, "outboundFramesDiscarded", PATH | SESSION,                             \
+        "frames that a slow reader did not get")                                                   \
+    ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write media, and waits")           \
+    ROW(COPIED_BYTES, "copiedBytes", LOOP, "bytes of media moved by the program itself")
+
+#define COUNTER_ENUM(name, text, scopes, help) COUNTER_##name,
+enum counter { COUNTER_TABLE(COUNTER_ENUM) COUNTER_COUNT };
+
+enum counter_scope { COUNTER_PATH = 1, COUNTER_SESSION = 2, COUNTER_LOOP = 4 };
+
+struct counter_row {
+    const char *name; /* as the API calls it */
+    unsigned    scopes;
+    const char *help;
+};
+
+extern const struct counter_row counter_rows[COUNTER_COUNT];
+
+struct counters {
+    atomic_uint          refs;
+    atomic_uint_fast64_t values[COUNTER_COUNT];
+};
+
+struct counters *counters_create(void);
+struct counters *counters_ref(struct counters *counters);
+
+/** Accepts NULL. Returns NULL. */
+struct counters *counters_unref(struct counters *counters);
+
+static inline void counters_add(struct counters *counters, enum counter which, uint64_t n)
+{
+    atomic_fetch_add_explicit(&counters->values[which], n, memory_order_relaxed);
+}
+
+/** For a number that is known as a whole. */
+static inline void counters_set(struct counters *counters, enum counter which, uint64_t value)
+{
+    atomic_store_explicit(&counters->values[which], value, memory_order_relaxed);
+}
+
+static inline uint64_t counters_get(const struct counters *counters, enum counter which)
+{
+    return atomic_load_explicit(&counters->values[which], memory_order_relaxed);
+}

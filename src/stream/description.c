@@ -1,0 +1,81 @@
+#include "stream/description.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/* Writes `sdp` in its final form and keeps views into that. */
+static struct description *create(const struct sdp *sdp)
+{
+    AUTO(buf_fini) struct buf text = { 0 };
+    sdp_write(&text, sdp->name, sdp->media, sdp->media_count);
+    struct description *description = mem_new(struct description);
+    atomic_init(&description->refs, 1);
+    description->text = (struct span){ text.p, text.len };
+    int err = sdp_parse(description->text, &description->sdp, NULL);
+    ASSERT(err == 0 && description->sdp.media_count == sdp->media_count);
+    text = (struct buf){ 0 };
+    return description;
+}
+
+int description_parse(struct span sdp, struct description **out, struct errmsg *why)
+{
+    struct sdp parsed;
+    int        err = sdp_parse(sdp, &parsed, why);
+    if (err < 0)
+        return err;
+    *out = create(&parsed);
+    return 0;
+}
+
+static void set_param(struct sdp_media *media, const struct sdp_param *param)
+{
+    for (unsigned i = 0; i < media->fmtp_count; i++) {
+        if (span_equal_nocase(media->fmtp[i].key, param->key)) {
+            media->fmtp[i].value = param->value;
+            return;
+        }
+    }
+    if (media->fmtp_count < SDP_MAX_FMTP)
+        media->fmtp[media->fmtp_count++] = *param;
+}
+
+struct description *description_with_params(const struct description *description, unsigned track,
+                                            const struct sdp_param *params, unsigned count)
+{
+    ASSERT(track < description->sdp.media_count);
+    struct sdp changed = description->sdp;
+    for (unsigned i = 0; i < count; i++)
+        set_param(&changed.media[track], &params[i]);
+    return create(&changed);
+}
+
+struct description *description_ref(struct description *description)
+{
+    atomic_fetch_add_explicit(&description->refs, 1, memory_order_relaxed);
+    return description;
+}
+
+struct description *description_unref(struct description *description)
+{
+    if (description &&
+        atomic_fetch_sub_explicit(&description->refs, 1, memory_order_acq_rel) == 1) {
+        mem_free((void *)description->text.p);
+        mem_free(description);
+    }
+    return NULL;
+}
+
+void description_summary(const struct description *description, unsigned mask, char *out,
+                         size_t size)
+{
+    const struct sdp         *sdp = &description->sdp;
+    unsigned                  count = 0;
+    AUTO(buf_fini) struct buf names = { 0 };
+    for (unsigned i = 0; i < sdp->media_count; i++)
+        if (mask >> i & 1)
+            buf_printf(&names, "%s%s", count++ ? ", " : "", sdp->media[i].codec->name);
+    (void)snprintf(out, size, "%u track%s (%s)", count, count == 1 ? "" : "s", buf_string(&names));
+}

@@ -1,0 +1,245 @@
+#include "stream/ingest.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/codec.h"
+#include "rtp/interleaved.h"
+#include "stream/params.h"
+
+/* Frames without a marker after which a track is believed to have none. */
+enum { TRUST_FRAMES = 3 };
+
+/* The least room for a receive: a slab with less is left. */
+enum { LEAST_ROOM = 2048, MOST_ROOM = SLAB_SMALL / 2 };
+
+void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
+                 struct counters *counters, const uint32_t *ssrcs)
+{
+    const struct sdp *sdp = &stream_description(stream)->sdp;
+    *ingest = (struct ingest){ .hub = hub, .stream = stream, .counters = counters };
+    ingest->track_count = sdp->media_count;
+    for (unsigned i = 0; i < sdp->media_count; i++) {
+        ingest->tracks[i].codec = sdp->media[i].codec;
+        ingest->tracks[i].clock_rate = sdp->media[i].clock_rate;
+        ingest->tracks[i].out_ssrc = ssrcs[i];
+    }
+}
+
+static void publish(struct ingest *ingest)
+{
+    struct batch *batch = ingest->open;
+    if (!batch)
+        return;
+    ingest->open = NULL;
+    ingest->holds_video = false;
+    list_remove(&ingest->held);
+    batch_freeze(batch);
+    counters_add(ingest->counters, COUNTER_INBOUND_PACKETS, batch->packet_count);
+    counters_add(ingest->counters, COUNTER_INBOUND_BYTES,
+                 batch->bytes - (uint32_t)INTERLEAVED_HEADER * batch->packet_count);
+    counters_add(ingest->hub->counters, COUNTER_INBOUND_PACKETS, batch->packet_count);
+    stream_publish(ingest->stream, batch);
+}
+
+void ingest_fini(struct ingest *ingest)
+{
+    publish(ingest);
+    if (ingest->slab)
+        slab_unref(ingest->slab);
+    ingest->slab = NULL;
+}
+
+/* A fresh slab; what is unparsed moves to its front, and is all that is ever copied. */
+static void change_slab(struct ingest *ingest, bool is_large)
+{
+    struct slab *fresh = hub_take_slab(ingest->hub, is_large);
+    uint32_t     rest = ingest->end - ingest->begin;
+    ASSERT(rest < fresh->size);
+    if (rest)
+        memcpy(fresh->bytes, ingest->slab->bytes + ingest->begin, rest);
+    counters_add(ingest->hub->counters, COUNTER_COPIED_BYTES, rest);
+    if (ingest->slab)
+        slab_unref(ingest->slab);
+    ingest->slab = fresh;
+    ingest->begin = 0;
+    ingest->end = rest;
+}
+
+struct room ingest_room(struct ingest *ingest)
+{
+    uint32_t least = MIN(MAX(ingest->wanted, (uint32_t)LEAST_ROOM), (uint32_t)MOST_ROOM);
+    /* Nobody else holds it and nothing is left in it: the same warm bytes again. */
+    if (ingest->slab && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
+        ingest->begin = ingest->end = 0;
+    if (!ingest->slab || ingest->slab->size - ingest->end < least)
+        change_slab(ingest, ingest->end - ingest->begin + least > SLAB_SMALL);
+    return (struct room){ ingest->slab->bytes + ingest->end, ingest->slab->size - ingest->end };
+}
+
+void ingest_received(struct ingest *ingest, size_t len)
+{
+    ASSERT(len <= ingest->slab->size - ingest->end);
+    ingest->end += (uint32_t)len;
+    ingest->got += (uint32_t)len;
+}
+
+struct span ingest_unparsed(const struct ingest *ingest)
+{
+    if (!ingest->slab)
+        return (struct span){ 0 };
+    return (struct span){ ingest->slab->bytes + ingest->begin, ingest->end - ingest->begin };
+}
+
+int ingest_expect(struct ingest *ingest, size_t len)
+{
+    if (len > SLAB_LARGE)
+        return -EMSGSIZE;
+    if (len > ingest->slab->size - ingest->begin)
+        change_slab(ingest, len > SLAB_SMALL - LEAST_ROOM);
+    return 0;
+}
+
+void ingest_skip(struct ingest *ingest, size_t len)
+{
+    ASSERT(len <= ingest->end - ingest->begin);
+    ingest->begin += (uint32_t)len;
+}
+
+/* Is this the first packet of a frame? Markers may be missing, so timestamps count too. */
+static bool starts_frame(struct ingest_track *track, const struct rtp_header *header)
+{
+    if (track->codec->kind != CODEC_VIDEO)
+        return true;
+    bool is_new = !track->has_ticks || header->ticks != track->ticks;
+    if (is_new && track->in_frame && track->unmarked_frames < TRUST_FRAMES)
+        track->unmarked_frames++;
+    return is_new || !track->in_frame;
+}
+
+static void mark_packet(struct ingest_track *track, const struct rtp_header *header,
+                        struct batch *batch, uint32_t bit, bool is_start)
+{
+    bool is_video = track->codec->kind == CODEC_VIDEO;
+    batch->video |= is_video ? bit : 0;
+    batch->frame_starts |= is_start ? bit : 0;
+    batch->frame_ends |= !is_video || header->marker ? bit : 0;
+    track->in_frame = is_video && !header->marker;
+    track->ticks = header->ticks;
+    track->has_ticks = true;
+    if (is_video && header->marker)
+        track->unmarked_frames = 0;
+}
+
+/* A keyframe may announce itself behind an access unit delimiter: then the frame's start counts. */
+static void mark_keyframe(struct ingest *ingest, unsigned track, struct span payload,
+                          struct batch *batch, uint32_t bit)
+{
+    const struct codec *codec = ingest->tracks[track].codec;
+    if (codec->kind != CODEC_VIDEO)
+        return;
+    if (!codec->inspect) {
+        batch->keyframes |= bit & batch->frame_starts;
+        return;
+    }
+    unsigned flags = codec->inspect(payload);
+    if (flags & CODEC_HAS_PARAMS)
+        params_update(ingest->stream, track, payload);
+    if (!(flags & CODEC_STARTS_KEYFRAME))
+        return;
+    uint32_t starts = batch->frame_starts & batch->video & (bit | (bit - 1));
+    if (starts)
+        batch->keyframes |= UINT32_C(1) << (31 - __builtin_clz(starts));
+}
+
+static void add_packet(struct ingest *ingest, unsigned track_index, struct packet *packet,
+                       const struct rtp_header *header)
+{
+    struct ingest_track *track = &ingest->tracks[track_index];
+    bool                 is_start = starts_frame(track, header);
+    if (ingest->open && !batch_has_room(ingest->open, ingest->slab))
+        publish(ingest);
+    if (!ingest->open) {
+        ingest->open = batch_take(&ingest->hub->batches);
+        ingest->open->received_ns = loop_now(ingest->hub->loop);
+    }
+    uint32_t bit = batch_add(ingest->open, ingest->slab, packet);
+    mark_packet(track, header, ingest->open, bit, is_start);
+    mark_keyframe(ingest, track_index, header->payload, ingest->open, bit);
+    ingest->holds_video = track->in_frame && track->unmarked_frames < TRUST_FRAMES;
+}
+
+int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
+{
+    ASSERT(track_index < ingest->track_count && len >= INTERLEAVED_HEADER);
+    ASSERT(len <= ingest->end - ingest->begin);
+    uint8_t             *start = ingest->slab->bytes + ingest->begin;
+    uint8_t             *p = start + INTERLEAVED_HEADER;
+    struct ingest_track *track = &ingest->tracks[track_index];
+    struct rtp_header    header;
+    ingest->begin += (uint32_t)len;
+    if (rtp_parse((struct span){ p, len - INTERLEAVED_HEADER }, &header) < 0) {
+        counters_add(ingest->counters, COUNTER_INBOUND_ERRORS, 1);
+        return -EBADMSG;
+    }
+    ingest->packet_ns = loop_now(ingest->hub->loop);
+    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, ingest->packet_ns);
+    /* Written once here, in place: readers with the usual channels send the slab as it is. */
+    start[1] = (uint8_t)(2 * track_index);
+    write_be32(p + 8, track->out_ssrc);
+    struct packet packet = { .p = p,
+                             .len = (uint16_t)(len - INTERLEAVED_HEADER),
+                             .track = (uint8_t)track_index,
+                             .ticks = header.ticks };
+    add_packet(ingest, track_index, &packet, &header);
+    return 0;
+}
+
+static void on_hold_timeout(void *arg);
+
+/* All holds last equally long, so the list is in the order of their ends: one timer for all. */
+static void arm_hold(struct hub *hub)
+{
+    struct ingest *first = LIST_FIRST(&hub->held, struct ingest, held);
+    if (first)
+        timer_start(hub->loop, &hub->hold, first->held_until_ns - loop_now(hub->loop),
+                    on_hold_timeout, hub);
+    else
+        timer_stop(hub->loop, &hub->hold);
+}
+
+static void on_hold_timeout(void *arg)
+{
+    struct hub    *hub = arg;
+    int64_t        now_ns = loop_now(hub->loop);
+    struct ingest *first;
+    while ((first = LIST_FIRST(&hub->held, struct ingest, held)) && first->held_until_ns <= now_ns)
+        publish(first);
+    arm_hold(hub);
+}
+
+static void hold(struct ingest *ingest)
+{
+    struct hub *hub = ingest->hub;
+    if (list_contains_node(&ingest->held))
+        return;
+    ingest->held_until_ns = loop_now(hub->loop) + hub->settings->frame_hold_ns;
+    list_append(&hub->held, &ingest->held);
+    if (!timer_is_running(&hub->hold))
+        arm_hold(hub);
+}
+
+void ingest_end_turn(struct ingest *ingest)
+{
+    if (ingest->got)
+        ingest->wanted = ingest->got;
+    ingest->got = 0;
+    if (!ingest->open)
+        return;
+    bool is_all_video = ingest->open->video == batch_all(ingest->open);
+    if (ingest->holds_video && is_all_video && ingest->hub->settings->frame_hold_ns > 0)
+        hold(ingest);
+    else
+        publish(ingest);
+}

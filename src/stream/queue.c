@@ -1,0 +1,193 @@
+#include "stream/queue.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "rtp/interleaved.h"
+
+enum { FIRST_CAPACITY = 8 };
+
+void queue_init(struct queue *queue, const struct queue_limits *limits)
+{
+    *queue = (struct queue){ .limits = limits };
+}
+
+void queue_fini(struct queue *queue)
+{
+    queue_clear(queue);
+    mem_free(queue->entries);
+    *queue = (struct queue){ 0 };
+}
+
+void queue_clear(struct queue *queue)
+{
+    while (queue->count)
+        queue_pop(queue);
+    queue->has_begun = false;
+    queue->refusing = queue->waiting = 0;
+}
+
+static size_t mask_bytes(const struct batch *batch, uint32_t mask)
+{
+    if (mask == batch_all(batch))
+        return batch->bytes;
+    size_t bytes = 0;
+    for (uint32_t left = mask; left; left &= left - 1)
+        bytes += INTERLEAVED_HEADER + batch->packets[__builtin_ctz(left)].len;
+    return bytes;
+}
+
+static unsigned mask_frames(const struct batch *batch, uint32_t mask)
+{
+    return (unsigned)__builtin_popcount(mask & batch->frame_starts);
+}
+
+static void account_removed(struct queue *queue, const struct batch *batch, uint32_t mask)
+{
+    queue->bytes -= mask_bytes(batch, mask);
+    queue->frames -= mask_frames(batch, mask);
+}
+
+void queue_pop(struct queue *queue)
+{
+    ASSERT(queue->count > 0);
+    struct queue_entry *entry = queue_at(queue, 0);
+    account_removed(queue, entry->batch, entry->mask);
+    batch_unref(entry->batch);
+    queue->head = (queue->head + 1) & (queue->capacity - 1);
+    queue->count--;
+    queue->has_begun = false;
+}
+
+void queue_pop_packets(struct queue *queue, uint32_t bits)
+{
+    struct queue_entry *entry = queue_at(queue, 0);
+    if ((entry->mask & ~bits) == 0) {
+        queue_pop(queue);
+        return;
+    }
+    account_removed(queue, entry->batch, entry->mask & bits);
+    entry->mask &= ~bits;
+    queue->has_begun = false;
+}
+
+static void grow(struct queue *queue)
+{
+    uint32_t            capacity = queue->capacity ? queue->capacity * 2 : FIRST_CAPACITY;
+    struct queue_entry *entries = mem_new_array(struct queue_entry, capacity);
+    for (uint32_t i = 0; i < queue->count; i++)
+        entries[i] = *queue_at(queue, i);
+    mem_free(queue->entries);
+    queue->entries = entries;
+    queue->capacity = capacity;
+    queue->head = 0;
+}
+
+static void append(struct queue *queue, const struct batch *batch, uint32_t mask, int64_t now_ns)
+{
+    if (queue->count == queue->capacity)
+        grow(queue);
+    if (queue->count == 0)
+        queue->since_ns = now_ns;
+    *queue_at(queue, queue->count++) = (struct queue_entry){ batch_ref(batch), mask };
+    queue->bytes += mask_bytes(batch, mask);
+    queue->frames += mask_frames(batch, mask);
+}
+
+static bool is_over(const struct queue *queue)
+{
+    return queue->frames >= queue->limits->frames || queue->bytes >= queue->limits->bytes;
+}
+
+static bool is_too_old(const struct queue *queue, int64_t now_ns)
+{
+    if (queue->count == 0)
+        return false;
+    int64_t since_ns = MAX(queue_at(queue, 0)->batch->received_ns, queue->since_ns);
+    return now_ns - since_ns > queue->limits->ns;
+}
+
+/*
+ * The bits of `mask` that go on a frame which was begun: up to the first start of a frame on each
+ * track. `*started` collects the tracks that have passed theirs.
+ */
+static uint32_t begun_bits(const struct queue_entry *entry, uint16_t *started, bool has_begun)
+{
+    const struct batch *batch = entry->batch;
+    uint32_t            begun = 0;
+    for (uint32_t left = entry->mask; left; left &= left - 1) {
+        uint32_t bit = left & -left;
+        uint16_t track = (uint16_t)(1u << batch->packets[__builtin_ctz(left)].track);
+        if (!has_begun && (bit & batch->frame_starts))
+            *started |= track;
+        if (!(*started & track))
+            begun |= bit;
+        has_begun = false;
+    }
+    return begun;
+}
+
+/* Lets go of every frame that was not begun. */
+static unsigned shed(struct queue *queue)
+{
+    unsigned frames = queue->frames;
+    uint32_t kept = 0;
+    uint32_t count = queue->count;
+    uint16_t started = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct queue_entry *entry = queue_at(queue, i);
+        uint32_t            begun = begun_bits(entry, &started, i == 0 && queue->has_begun);
+        uint32_t            shed_bits = entry->mask & ~begun;
+        account_removed(queue, entry->batch, shed_bits);
+        for (uint32_t left = shed_bits & entry->batch->video; left; left &= left - 1)
+            queue->waiting |= (uint16_t)(1u << entry->batch->packets[__builtin_ctz(left)].track);
+        if (begun == 0) {
+            batch_unref(entry->batch);
+            continue;
+        }
+        *queue_at(queue, kept++) = (struct queue_entry){ entry->batch, begun };
+    }
+    queue->count = kept;
+    /* What comes next on these tracks goes on a frame that is no longer there. */
+    queue->refusing |= started;
+    return frames - queue->frames;
+}
+
+/* Packet by packet: which of `mask` may come in. */
+static uint32_t admit(struct queue *queue, const struct batch *batch, uint32_t mask, bool is_full,
+                      unsigned *discarded)
+{
+    uint32_t admitted = 0;
+    for (uint32_t left = mask; left; left &= left - 1) {
+        uint32_t bit = left & -left;
+        uint16_t track = (uint16_t)(1u << batch->packets[__builtin_ctz(left)].track);
+        if (bit & batch->frame_starts) {
+            bool is_video = bit & batch->video;
+            bool must_wait = (queue->waiting & track) && !(bit & batch->keyframes);
+            if (is_full || must_wait) {
+                queue->refusing |= track;
+                queue->waiting |= is_video ? track : 0;
+                (*discarded)++;
+                continue;
+            }
+            queue->refusing &= (uint16_t)~track;
+            queue->waiting &= (uint16_t)~track;
+        }
+        if (!(queue->refusing & track))
+            admitted |= bit;
+    }
+    return admitted;
+}
+
+unsigned queue_push(struct queue *queue, const struct batch *batch, uint32_t mask, int64_t now_ns)
+{
+    unsigned discarded = 0;
+    if (is_too_old(queue, now_ns))
+        discarded = shed(queue);
+    bool is_full = is_over(queue);
+    if (is_full || queue->refusing || queue->waiting)
+        mask = admit(queue, batch, mask, is_full, &discarded);
+    if (mask)
+        append(queue, batch, mask, now_ns);
+    queue->discarded_frames += discarded;
+    return discarded;
+}

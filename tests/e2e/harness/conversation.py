@@ -1,0 +1,180 @@
+"""Recorded RTSP conversations: what a client said, and what another server answered.
+
+A recording has lines `> ` of the client, `< ` of the server and `# ` of remarks. Requests and
+responses end with an empty line; a body's lines follow it. Remarks of a known form are checked
+too, see REMARKS.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.patience import PATIENCE
+from harness.rtp import Packet
+from harness.rtsp import Closed, Response, Rtsp
+
+SESSION = re.compile(r"[0-9a-f]{32}")
+RTP_POSITION = re.compile(r"seq=\d+;rtptime=\d+")
+SHORT_SILENCE = 1.5  # stands for `no response in 6 s`
+
+
+@dataclass
+class Message:
+    head: list[str] = field(default_factory=list)
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        return "\r\n".join([*self.head, "", ""]).encode() + self.body
+
+    def response(self) -> Response:
+        headers = []
+        for line in self.head[1:]:
+            name, _, value = line.partition(": ")
+            headers.append((name, value))
+        return Response(self.head[0], headers, self.body)
+
+
+@dataclass
+class Replay:
+    """The state of a replay: the connection, and which session id stands for which."""
+
+    client: Rtsp
+    adjust: Callable[[str, Response], None]  # what differs on purpose: request line, expectation
+    sessions: dict[str, str] = field(default_factory=dict)
+    request: str = ""
+    last_exchange: float = field(default_factory=time.monotonic)
+
+    def actual_ids(self, text: str) -> str:
+        return SESSION.sub(lambda found: self.sessions.get(found[0], found[0]), text)
+
+
+Step = Callable[[Replay], None]
+
+
+def send(message: Message) -> Step:
+    def step(replay: Replay) -> None:
+        replay.request = message.head[0]
+        replay.client.send(replay.actual_ids(message.encode().decode()).encode())
+        replay.last_exchange = time.monotonic()
+
+    return step
+
+
+def expect(message: Message) -> Step:
+    def step(replay: Replay) -> None:
+        want = message.response()
+        replay.adjust(replay.request, want)
+        got = replay.client.read_response()
+        replay.last_exchange = time.monotonic()
+        if session := want.get("Session"):
+            actual = SESSION.match(got.get("Session") or "")
+            assert actual, f"{replay.request}: no Session of 32 hexadecimal digits: {got}"
+            replay.sessions.setdefault(session[:32], actual[0])
+        assert comparable(got) == replay.actual_ids(comparable(want)), replay.request
+
+    return step
+
+
+def comparable(response: Response) -> str:
+    """Everything but what depends on the moment, as text, so that a failure shows a diff."""
+    headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
+    return RTP_POSITION.sub("seq=#;rtptime=#",
+                            f"{response.start}\n{headers}\n\n{response.body.decode()}")
+
+
+def expect_closed(replay: Replay) -> None:
+    try:
+        response = replay.client.read_response()
+    except Closed:
+        return
+    raise AssertionError(f"{replay.request}: answered with {response.start}, must be closed")
+
+
+def expect_silence(replay: Replay) -> None:
+    assert not replay.client.is_closed(SHORT_SILENCE / PATIENCE), "the connection was closed"
+    assert not replay.client.responses, f"answered: {replay.client.responses[0].start}"
+
+
+def expect_closed_after(seconds: str) -> Step:
+    def step(replay: Replay) -> None:
+        assert replay.client.is_closed(float(seconds) + 5), f"still open after {seconds} + 5 s"
+        took = time.monotonic() - replay.last_exchange
+        assert float(seconds) - 1 < took < float(seconds) + 3 * PATIENCE
+
+    return step
+
+
+def expect_open_after(seconds: str) -> Step:
+    def step(replay: Replay) -> None:
+        assert not replay.client.is_closed(float(seconds) / PATIENCE)
+
+    return step
+
+
+def expect_frame(channel: str, kind: str, payload_type: str) -> Step:
+    def step(replay: Replay) -> None:
+        data = replay.client.read_frame(int(channel)).payload
+        if kind == "RTCP":
+            assert data[1] == int(payload_type)
+        else:
+            assert Packet.parse(data).payload_type == int(payload_type)
+
+    return step
+
+
+REMARKS: tuple[tuple[re.Pattern[str], Callable[..., Step]], ...] = (
+    (re.compile(r"interleaved channel (\d+): \d+ (RTP|RTCP) packets, first: pt=(\d+)"),
+     expect_frame),
+    (re.compile(r"server closed the connection after ([\d.]+) s"), expect_closed_after),
+    (re.compile(r"still open after ([\d.]+) s"), expect_open_after),
+)
+ENDINGS = {"[server closed the TCP connection]": expect_closed, "[no response in 6 s]":
+           expect_silence}
+
+
+def parse(text: str) -> list[Step]:
+    steps: list[Step] = []
+    lines = text.splitlines()
+    while lines:
+        if lines[0].startswith((">", "<")):
+            who = lines[0][0]
+            block = take_block(lines, who)
+            if who == "<" and block[0] in ENDINGS:
+                steps.append(ENDINGS[block[0]])
+            else:
+                message = parse_message(block)
+                steps.append(send(message) if who == ">" else expect(message))
+        else:
+            steps += parse_remark(lines.pop(0))
+    return steps
+
+
+def take_block(lines: list[str], who: str) -> list[str]:
+    """The lines of one message without their marks. A request has no empty line between it and
+    its response, and a response none between it and its body but a marked one."""
+    block = []
+    while lines and lines[0].startswith(who):
+        block.append(lines.pop(0)[2:])
+    return block
+
+
+def parse_message(block: list[str]) -> Message:
+    end = block.index("") if "" in block else len(block)
+    message = Message(block[:end])
+    body = "\r\n".join(block[end + 1:]).encode()
+    for line in message.head:
+        name, _, value = line.partition(": ")
+        if name == "Content-Length" and int(value) == len(body) + 2:
+            body += b"\r\n"
+    message.body = body
+    return message
+
+
+def parse_remark(line: str) -> list[Step]:
+    for pattern, make in REMARKS:
+        if found := pattern.search(line):
+            return [make(*found.groups())]
+    return []

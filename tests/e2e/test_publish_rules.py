@@ -1,0 +1,137 @@
+"""Who may publish and read where: one publisher a path, names, limits, expressions."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.patience import wait_until
+from harness.publisher import H264_SDP, Publisher
+from harness.rtp import Packet
+from harness.rtsp import Rtsp
+from harness.server import Server, Servers
+
+
+def test_a_second_publisher_takes_over(server: Server) -> None:
+    with Publisher("cam") as first, Rtsp() as reader:
+        reader.play("cam")
+        with Publisher("cam", ssrcs=(0x99,)):
+            server.wait_log("closing existing publisher")
+            wait_until(first.was_closed.is_set, "the first publisher is closed")
+            assert reader.is_closed(), "readers go with their publisher"
+            with Rtsp() as late:
+                late.play("cam")
+                assert Packet.parse(late.read_frame(0).payload).ssrc == 0x99
+
+
+def test_override_publisher_no_keeps_the_first(millrace: Servers) -> None:
+    server = millrace("paths:\n  cam:\n    overridePublisher: no\n")
+    with Publisher("cam", ssrcs=(0x77,)), Rtsp() as second, Rtsp() as reader:
+        reader.play("cam")
+        second.announce("cam", H264_SDP, record=False)
+        second.expect(400, "RECORD", "cam")
+        assert second.is_closed()
+        server.wait_log("someone is already publishing to path 'cam'")
+        assert Packet.parse(reader.read_frame(0).payload).ssrc == 0x77
+
+
+def test_the_path_is_free_after_its_publisher(millrace: Servers) -> None:
+    server = millrace("paths:\n  cam:\n    overridePublisher: no\n")
+    Publisher("cam").teardown("cam")
+    publisher = Publisher("cam")
+    publisher.close()
+    server.wait_log(r"session .* destroyed", count=2)
+    with Publisher("cam"), Rtsp() as reader:
+        reader.play("cam")
+        reader.read_frame(0)
+
+
+def test_max_readers(millrace: Servers) -> None:
+    server = millrace("paths:\n  cam:\n    maxReaders: 2\n")
+    with Publisher("cam"), Rtsp() as first, Rtsp() as second, Rtsp() as third:
+        first.play("cam")
+        second.play("cam")
+        transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
+        third.expect(400, "SETUP", "cam/trackID=0", transport)
+        server.wait_log("maximum reader count reached")
+        first.request("TEARDOWN", "cam")
+        with Rtsp() as fourth:
+            fourth.play("cam")
+            fourth.read_frame(0)
+        second.read_frame(0)
+
+
+def test_names_that_are_not_configured(millrace: Servers) -> None:
+    millrace("paths:\n  cam:\n  ~^live/.+$:\n")
+    with Publisher("live/a"), Publisher("cam"):
+        for name, status in (("live/a", 200), ("cam", 200), ("live/b", 404), ("live/", 400),
+                             ("lives/a", 400), ("other", 400)):
+            with Rtsp() as client:
+                assert client.request("DESCRIBE", name).status == status, name
+
+
+@pytest.mark.parametrize("name", ["a~b", "a b", "%2e%2e/etc", "../cam", "a//../b", "/a", "a/",
+                                  "ä", "a?", ""])
+def test_bad_names(server: Server, name: str) -> None:
+    with Rtsp() as client:
+        client.send_request("DESCRIBE", name)
+        assert client.read_response().status in (400, 404)
+    server.stop()
+
+
+@pytest.mark.parametrize("describe, base, setup", [
+    ("cam?user=q&x=1", "cam?user=q&x=1/", "cam/trackID=0?user=q&x=1"),
+    ("cam?x=1", "cam?x=1/", "cam?x=1/trackID=0"),
+    ("cam/", "cam/", "cam/trackID=0"),
+], ids=["after-the-track", "before-the-track", "final-slash"])
+def test_queries(server: Server, describe: str, base: str, setup: str) -> None:
+    with Publisher("cam"), Rtsp() as reader:
+        response = reader.expect(200, "DESCRIBE", describe)
+        assert response.get("Content-Base") == reader.url(base)
+        reader.expect(200, "SETUP", setup,
+                      {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+        info = reader.expect(200, "PLAY", describe).get("RTP-Info")
+        assert info and info.startswith(f"url={reader.url('cam/trackID=0')};seq=")
+        reader.read_frame(0)
+
+
+@pytest.mark.parametrize("offer, status, taken", [
+    ("RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;unicast;interleaved=4-5", 200,
+     "RTP/AVP/TCP;unicast;interleaved=4-5"),
+    ("RTP/AVP;multicast,RTP/AVP/TCP;unicast", 200, "RTP/AVP/TCP;unicast;interleaved=0-1"),
+    ("RTP/AVP;unicast;client_port=5000-5001", 461, None),
+    ("RTP/AVP;multicast", 461, None),
+], ids=["tcp-after-udp", "tcp-after-multicast", "udp", "multicast"])
+def test_transports(server: Server, offer: str, status: int, taken: str | None) -> None:
+    """Only TCP is there, so the first offer that names it wins."""
+    with Publisher("cam", ssrcs=(0xABC,)), Rtsp() as reader:
+        response = reader.request("SETUP", "cam/trackID=0", {"Transport": offer})
+        assert response.status == status
+        assert response.get("Transport") == (taken and f"{taken};ssrc=00000ABC")
+
+
+def test_two_tracks_on_foreign_channels(server: Server) -> None:
+    sdp = H264_SDP + "m=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\n"
+    with Publisher("cam", sdp, ssrcs=(1, 2), payload_types=(96, 8)), Rtsp() as reader:
+        for track, channels in ((0, "10-11"), (1, "6-7")):
+            reader.expect(200, "SETUP", f"cam/trackID={track}",
+                          {"Transport": f"RTP/AVP/TCP;unicast;interleaved={channels}"})
+        reader.expect(200, "PLAY", "cam")
+        assert Packet.parse(reader.read_frame(10).payload).ssrc == 1
+        assert Packet.parse(reader.read_frame(6).payload).ssrc == 2
+
+
+def test_environment_overrides_the_file(millrace: Servers) -> None:
+    millrace(env={"MTX_RTSPADDRESS": ":9554", "MTX_PATHDEFAULTS_MAXREADERS": "1"})
+    with Publisher("cam", port=9554), Rtsp(port=9554) as first, Rtsp(port=9554) as second:
+        first.play("cam")
+        second.expect(400, "SETUP", "cam/trackID=0",
+                      {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+
+
+def test_ipv6(server: Server) -> None:
+    with Publisher("cam"), Rtsp("::1") as reader:
+        reader.base = "rtsp://[::1]:8554"
+        response = reader.expect(200, "DESCRIBE", "cam")
+        assert response.get("Content-Base") == "rtsp://[::1]:8554/cam/"
+        reader.play("cam")
+        reader.read_frame(0)
