@@ -53,6 +53,8 @@ void buf_printf(struct buf *buf, const char *format, ...)
 void buf_consume(struct buf *buf, size_t n)
 {
     ASSERT(n <= buf->len);
+    if (n == 0)
+        return;
     buf->len -= n;
     memmove(buf->p, buf->p + n, buf->len);
 }

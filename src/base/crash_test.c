@@ -457,8 +457,30 @@ static void a_thread_that_does_not_answer_is_not_waited_for(void **state)
     CHECK(has_in_order(child.output, wanted, COUNT(wanted)), child.output);
 }
 
+static void log_thread_of_library(void *arg)
+{
+    pthread_t thread;
+    sem_t     never;
+    crash_init();
+    (void)sem_init(&never, 0, 0);
+    (void)pthread_create(&thread, NULL, (void *(*)(void *))(uintptr_t)sem_wait, &never);
+    crash_log_thread(thread, "waits");
+    _exit(0);
+}
+
+static void a_thread_of_a_library_tells_its_stack(void **state)
+{
+    const char *const wanted[] = { " WAR stack of thread '", "': libc.so.6+0x", " < libc.so.6+0x" };
+    if (HAS_SANITIZER)
+        skip();
+    test_child_run(STDOUT_FILENO, log_thread_of_library, NULL, &child);
+    CHECK(test_child_is_well(&child), child.output);
+    CHECK(has_in_order(child.output, wanted, COUNT(wanted)), child.output);
+}
+
 TESTS(a_crash_leaves_a_report_and_its_signal, the_report_has_the_build_id,
       a_thread_overflow_is_reported, crashes_at_the_same_time_give_one_report,
       a_signal_from_outside_names_its_sender, an_assertion_needs_no_init,
       a_stuck_stderr_does_not_hold_the_process, names_are_found_without_descriptors,
-      a_living_thread_tells_its_stack, a_thread_that_does_not_answer_is_not_waited_for)
+      a_living_thread_tells_its_stack, a_thread_that_does_not_answer_is_not_waited_for,
+      a_thread_of_a_library_tells_its_stack)

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 struct span {
     const uint8_t *p;
@@ -30,7 +29,7 @@ static inline struct span span_from_string(const char *text)
 /** Without the first `n` bytes; `n` may not be more than there are. */
 static inline struct span span_skip(struct span s, size_t n)
 {
-    return (struct span){ s.p + n, s.len - n };
+    return (struct span){ n ? s.p + n : s.p, s.len - n };
 }
 
 /** The first `n` bytes, or all when there are fewer. */
@@ -47,8 +46,15 @@ static inline bool span_equal(struct span a, struct span b)
 /** Equal but for the case of ASCII letters. */
 static inline bool span_equal_nocase(struct span a, struct span b)
 {
-    return a.len == b.len &&
-           (a.len == 0 || strncasecmp((const char *)a.p, (const char *)b.p, a.len) == 0);
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        uint8_t letter = a.p[i] | 0x20;
+        bool    is_letter = letter >= 'a' && letter <= 'z';
+        if (a.p[i] != b.p[i] && !(is_letter && letter == (b.p[i] | 0x20)))
+            return false;
+    }
+    return true;
 }
 
 static inline bool span_is(struct span s, const char *text)

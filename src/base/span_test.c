@@ -17,6 +17,9 @@ static void equality_may_mind_the_case(void **state)
         { "shorter", BYTES("ab"), BYTES("abc"), false, false },
         { "empty", BYTES(""), { 0 }, true, true },
         { "empty and not", { 0 }, BYTES("a"), false, false },
+        { "differ behind a NUL", BYTES("a\0b"), BYTES("a\0c"), false, false },
+        { "signs that differ like cases", BYTES("[@"), BYTES("{`"), false, false },
+        { "the ends of the alphabet", BYTES("azAZ"), BYTES("AZaz"), false, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         CHECK(span_equal(cases[i].a, cases[i].b) == cases[i].equal, cases[i].name);
@@ -33,6 +36,8 @@ static void beginnings(void **state)
     assert_false(span_starts_with(BYTES("rtsp/"), "RTSP/"));
     assert_int_equal(span_first(BYTES("abc"), 2).len, 2);
     assert_int_equal(span_first(BYTES("abc"), 9).len, 3);
+    assert_true(span_is(span_skip(BYTES("abc"), 1), "bc"));
+    assert_null(span_skip((struct span){ 0 }, 0).p);
 }
 
 static void views_lie_inside_or_not(void **state)

@@ -186,12 +186,12 @@ static bool is_own_return_address(uintptr_t word)
            !(image_is_own_function(word) && image_is_own_function(find_call_target(word)));
 }
 
-static bool find_own_caller(struct walk *walk)
+static bool find_caller(struct walk *walk, bool (*is_wanted)(uintptr_t word))
 {
     uintptr_t word;
     for (uintptr_t at = walk->at.sp; at - walk->at.sp < MAX_SCAN && read_word(walk, at, &word);
          at += WORD) {
-        if (is_own_return_address(word)) {
+        if (is_wanted(word)) {
             uintptr_t fp = find_frame_pointer(walk, at);
             walk->at = (struct stack_registers){ .pc = word - 1, .sp = at + WORD, .fp = fp };
             return true;
@@ -202,9 +202,11 @@ static bool find_own_caller(struct walk *walk)
 
 static bool step(struct walk *walk)
 {
-    if (image_is_own_code(walk->at.pc) && (skip_frameless(walk) || follow_frame_pointer(walk)))
-        return true;
-    return find_own_caller(walk);
+    if (image_is_own_code(walk->at.pc))
+        return skip_frameless(walk) || follow_frame_pointer(walk) ||
+               find_caller(walk, is_own_return_address);
+    /* With nothing of ours on it, it is a thread that a library has made. */
+    return find_caller(walk, is_own_return_address) || find_caller(walk, is_return_address);
 }
 
 unsigned stack_walk(struct stack_registers from, uintptr_t *out, unsigned max)

@@ -100,7 +100,10 @@ static void read_crop(struct bits *bits, struct crop *crop)
     crop->bottom = read_ue(bits, H26X_MAX_SIDE);
 }
 
-/* SubWidthC and SubHeightC by chroma_format_idc (both standards, table 6-1); 0 is monochrome. */
+/*
+ * Samples of luma to one of chroma, by chroma_format_idc (both standards, table 6-1): the unit of
+ * cropping. It is 1 for monochrome and for 4:4:4, so that separate planes make no difference.
+ */
 static const uint8_t sub_width[4] = { 1, 2, 2, 1 };
 static const uint8_t sub_height[4] = { 1, 2, 1, 1 };
 
@@ -116,26 +119,23 @@ static bool h264_has_chroma_format(uint32_t profile)
 /* H264, section 7.3.2.1.1.1: a delta that leads to scale 0 ends the list. */
 static void h264_skip_scaling_list(struct bits *bits, unsigned size)
 {
-    uint8_t last = 8, next = 8;
-    for (unsigned i = 0; i < size && next != 0 && !bits->is_bad; i++) {
-        next = (uint8_t)(last + (uint32_t)read_se(bits));
-        last = next ? next : last;
-    }
+    uint8_t scale = 8;
+    for (unsigned i = 0; i < size && scale != 0 && !bits->is_bad; i++)
+        scale = (uint8_t)(scale + (uint32_t)read_se(bits));
 }
 
-/* Returns chroma_format_idc, or 0 when the colour planes are coded as three pictures. */
 static uint32_t h264_read_chroma(struct bits *bits)
 {
     uint32_t format = read_ue(bits, 3);
-    bool     is_separate = format == 3 && read_bits(bits, 1);
-    skip_ue(bits); /* bit_depth_luma_minus8 */
-    skip_ue(bits); /* bit_depth_chroma_minus8 */
+    skip_bits(bits, format == 3); /* separate_colour_plane_flag */
+    skip_ue(bits);                /* bit_depth_luma_minus8 */
+    skip_ue(bits);                /* bit_depth_chroma_minus8 */
     skip_bits(bits, 1);
     if (read_bits(bits, 1)) /* seq_scaling_matrix_present_flag */
         for (unsigned i = 0; i < (format == 3 ? 12 : 8); i++)
             if (read_bits(bits, 1))
                 h264_skip_scaling_list(bits, i < 6 ? 16 : 64);
-    return is_separate ? 0 : format;
+    return format;
 }
 
 static void h264_skip_picture_order(struct bits *bits)
@@ -205,8 +205,7 @@ int h265_parse_sps(struct span nal, struct h26x_size *out)
     h265_skip_profile_tier_level(&bits, sub_layers);
     (void)read_ue(&bits, 15); /* sps_seq_parameter_set_id */
     uint32_t chroma = read_ue(&bits, 3);
-    if (chroma == 3 && read_bits(&bits, 1))
-        chroma = 0;
+    skip_bits(&bits, chroma == 3); /* separate_colour_plane_flag */
     uint32_t    width = read_ue(&bits, H26X_MAX_SIDE);
     uint32_t    height = read_ue(&bits, H26X_MAX_SIDE);
     struct crop crop = { .unit_x = sub_width[chroma], .unit_y = sub_height[chroma] };

@@ -54,14 +54,10 @@ static int get_or_add_path(struct conf *conf, struct span upper, struct conf_pat
     for (char *c = name; *c; c++)
         *c = (char)tolower(*c);
     *out = conf_get_path(conf, span_from_string(name));
-    if (*out)
-        return 0;
-    if (conf->path_count >= CONF_MAX_PATHS)
+    if (!*out && conf->path_count >= CONF_MAX_PATHS)
         return errmsg_set(why, -E2BIG, "more than %d paths", CONF_MAX_PATHS);
-    conf_reserve_paths(conf, 1);
-    (void)conf_add_path(conf, span_from_string(name));
-    conf_sort_paths(conf);
-    *out = conf_get_path(conf, span_from_string(name));
+    if (!*out)
+        *out = conf_insert_path(conf, name);
     return 0;
 }
 

@@ -30,12 +30,17 @@ struct span conf_find_variable(const struct conf_input *input, const struct conf
 /** The name of a variable that brought an entry into being. */
 struct span conf_find_path_variable(const struct conf_input *input, const struct conf_path *path);
 
-/** Adds an entry that has nothing of its own, behind the others. Room must be reserved. */
-struct conf_path *conf_add_path(struct conf *conf, struct span name);
-void              conf_reserve_paths(struct conf *conf, size_t count);
+/** Makes room for as many more entries. */
+void conf_reserve_paths(struct conf *conf, size_t count);
+
+/** Adds an entry that has nothing of its own, behind the others, in room that is reserved. */
+struct conf_path *conf_append_path(struct conf *conf, struct span name);
 
 /** Brings the entries into the order of lookup. */
 void conf_sort_paths(struct conf *conf);
+
+/** Adds such an entry at its place among sorted ones. */
+struct conf_path *conf_insert_path(struct conf *conf, const char *name);
 
 /** The entry of exactly that name, or NULL; the entries are sorted. */
 struct conf_path *conf_get_path(const struct conf *conf, struct span name);

@@ -61,10 +61,24 @@ void conf_reserve_paths(struct conf *conf, size_t count)
     conf->paths = mem_resize(conf->paths, total * sizeof(conf->paths[0]));
 }
 
-struct conf_path *conf_add_path(struct conf *conf, struct span name)
+struct conf_path *conf_append_path(struct conf *conf, struct span name)
 {
     struct conf_path *path = &conf->paths[conf->path_count++];
     *path = (struct conf_path){ .name = span_to_string(name) };
+    return path;
+}
+
+struct conf_path *conf_insert_path(struct conf *conf, const char *name)
+{
+    size_t at = conf->path_count;
+    while (at > 0 && conf_compare_names(name, conf->paths[at - 1].name) < 0)
+        at--;
+    conf_reserve_paths(conf, 1);
+    struct conf_path *path = &conf->paths[at];
+    memmove(path + 1, path, (conf->path_count - at) * sizeof(*path));
+    *path = (struct conf_path){ .name = mem_string(name) };
+    conf->path_count++;
+    conf->plain_count += name_rank(name) == 0;
     return path;
 }
 

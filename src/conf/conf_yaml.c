@@ -71,7 +71,7 @@ static int read_defaults(struct reader *reader, const struct yaml_node *map)
 
 static int read_path(struct reader *reader, const struct yaml_node *map)
 {
-    struct conf_path *path = conf_add_path(reader->conf, map->key);
+    struct conf_path *path = conf_append_path(reader->conf, map->key);
     YAML_FOREACH (node, map) {
         const struct setting *setting = find_row(reader, SCOPE_PATH, node);
         if (!setting)

@@ -335,8 +335,11 @@ int yaml_parse(const char *file, struct span text, struct yaml_tree **out, struc
 {
     if (text.len > YAML_MAX_BYTES)
         return errmsg_set(why, -E2BIG, "%s: more than %d bytes", file, YAML_MAX_BYTES);
+    int err = yaml_check_text(file, text, why);
+    if (err < 0)
+        return err;
     AUTO(builder_destroy) struct builder *builder = builder_create(file, text, why);
-    int err = read_events(builder);
+    err = read_events(builder);
     if (err < 0)
         return err;
     *out = TAKE(builder->tree);

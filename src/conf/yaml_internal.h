@@ -1,5 +1,5 @@
 /**
- * yaml_internal: how a tree is made. For yaml.c, yaml_tree.c and yaml_map.c.
+ * yaml_internal: how a tree is made. For yaml.c and the files that its steps are in.
  */
 #pragma once
 #include "conf/yaml.h"
@@ -19,3 +19,9 @@ struct span yaml_tree_copy(struct yaml_tree *tree, struct span bytes);
  */
 int yaml_close_map(struct yaml_tree *tree, const char *file, struct yaml_node *map,
                    struct errmsg *why);
+
+/**
+ * Only UTF-8 without control characters goes to libfyaml: with other bytes 0.7.12 may loop for
+ * ever (in a directive, for one). -EINVAL, with the place in `why`.
+ */
+int yaml_check_text(const char *file, struct span text, struct errmsg *why);

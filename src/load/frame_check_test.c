@@ -46,36 +46,64 @@ static struct frame_check new_check(void)
 
 struct scenario {
     const char   *name;
-    unsigned      count;
-    struct packet packets[8];
+    struct packet packets[4]; /* up to one that has none */
     uint64_t      frames, keyframes, lost, cut, again, foreign, missing;
 };
 
+/* frame, its packets, which of them, sequence number */
+#define PACKET(f, n, i, s) { .frame = (f), .packets = (n), .index = (i), .seq = (s) }
+#define KEY_PACKET(f, n, i, s)                                                                     \
+    { .frame = (f), .packets = (n), .index = (i), .seq = (s), .is_keyframe = true }
+
 static const struct scenario scenarios[] = {
-    { "one frame", 2, { { 5, 2, 0, 10, true }, { 5, 2, 1, 11 } }, 1, 1, 0, 0, 0, 0, 0 },
-    { "a frame of one packet", 1, { { 5, 1, 0, 10 } }, 1, 0, 0, 0, 0, 0, 0 },
-    { "two frames", 4,
-      { { 5, 2, 0, 10 }, { 5, 2, 1, 11 }, { 6, 2, 0, 12 }, { 6, 2, 1, 13 } }, 2, 0, 0, 0, 0, 0, 0 },
-    { "joined in the middle of a frame", 3,
-      { { 5, 3, 2, 10 }, { 6, 2, 0, 11 }, { 6, 2, 1, 12 } }, 1, 0, 0, 0, 0, 0, 0 },
-    { "last packet missing", 4,
-      { { 5, 1, 0, 10 }, { 6, 2, 0, 11 }, { 7, 2, 0, 13 }, { 7, 2, 1, 14 } },
-      2, 0, 1, 1, 0, 0, 1 },
-    { "first packet missing", 4,
-      { { 5, 1, 0, 10 }, { 6, 2, 1, 12 }, { 7, 2, 0, 13 }, { 7, 2, 1, 14 } },
-      2, 0, 1, 1, 0, 0, 1 },
-    { "frames dropped without a gap", 2,
-      { { 5, 1, 0, 10 }, { 9, 1, 0, 11, true } }, 2, 1, 3, 0, 0, 0, 0 },
-    { "packets swapped within a frame", 4,
-      { { 5, 1, 0, 10 }, { 6, 3, 0, 11 }, { 6, 3, 2, 13 }, { 6, 3, 1, 12 } },
-      2, 0, 0, 0, 0, 0, 0 },
-    { "a packet twice does not make it whole", 4,
-      { { 5, 1, 0, 10 }, { 6, 3, 0, 11 }, { 6, 3, 1, 12 }, { 6, 3, 1, 12 } },
-      1, 0, 0, 0, 0, 0, 0 },
-    { "a frame again, as new packets", 3,
-      { { 5, 1, 0, 10 }, { 6, 1, 0, 11 }, { 5, 1, 0, 12 } }, 2, 0, 0, 0, 1, 0, 0 },
-    { "another stream's frame", 2,
-      { { 5, 1, 0, 10 }, { 6, 1, 0, 11, false, STREAM + 1 } }, 1, 0, 0, 0, 0, 1, 0 },
+    { .name = "one frame",
+      .packets = { KEY_PACKET(5, 2, 0, 10), PACKET(5, 2, 1, 11) },
+      .frames = 1,
+      .keyframes = 1 },
+    { .name = "a frame of one packet", .packets = { PACKET(5, 1, 0, 10) }, .frames = 1 },
+    { .name = "two frames",
+      .packets = { PACKET(5, 2, 0, 10), PACKET(5, 2, 1, 11), PACKET(6, 2, 0, 12),
+                   PACKET(6, 2, 1, 13) },
+      .frames = 2 },
+    { .name = "joined in the middle of a frame",
+      .packets = { PACKET(5, 3, 2, 10), PACKET(6, 2, 0, 11), PACKET(6, 2, 1, 12) },
+      .frames = 1 },
+    { .name = "last packet missing",
+      .packets = { PACKET(5, 1, 0, 10), PACKET(6, 2, 0, 11), PACKET(7, 2, 0, 13),
+                   PACKET(7, 2, 1, 14) },
+      .frames = 2,
+      .lost = 1,
+      .cut = 1,
+      .missing = 1 },
+    { .name = "first packet missing",
+      .packets = { PACKET(5, 1, 0, 10), PACKET(6, 2, 1, 12), PACKET(7, 2, 0, 13),
+                   PACKET(7, 2, 1, 14) },
+      .frames = 2,
+      .lost = 1,
+      .cut = 1,
+      .missing = 1 },
+    { .name = "frames dropped without a gap",
+      .packets = { PACKET(5, 1, 0, 10), KEY_PACKET(9, 1, 0, 11) },
+      .frames = 2,
+      .keyframes = 1,
+      .lost = 3 },
+    { .name = "packets swapped within a frame",
+      .packets = { PACKET(5, 1, 0, 10), PACKET(6, 3, 0, 11), PACKET(6, 3, 2, 13),
+                   PACKET(6, 3, 1, 12) },
+      .frames = 2 },
+    { .name = "a packet twice does not make it whole",
+      .packets = { PACKET(5, 1, 0, 10), PACKET(6, 3, 0, 11), PACKET(6, 3, 1, 12),
+                   PACKET(6, 3, 1, 12) },
+      .frames = 1 },
+    { .name = "a frame again, as new packets",
+      .packets = { PACKET(5, 1, 0, 10), PACKET(6, 1, 0, 11), PACKET(5, 1, 0, 12) },
+      .frames = 2,
+      .again = 1 },
+    { .name = "another stream's frame",
+      .packets = { PACKET(5, 1, 0, 10),
+                   { .frame = 6, .packets = 1, .seq = 11, .stream = STREAM + 1 } },
+      .frames = 1,
+      .foreign = 1 },
 };
 
 static void scenarios_are_counted(void **state)
@@ -83,7 +111,7 @@ static void scenarios_are_counted(void **state)
     for (size_t i = 0; i < COUNT(scenarios); i++) {
         const struct scenario *s = &scenarios[i];
         struct frame_check     check = new_check();
-        for (unsigned j = 0; j < s->count; j++)
+        for (unsigned j = 0; j < COUNT(s->packets) && s->packets[j].packets > 0; j++)
             (void)add(&check, &s->packets[j]);
         CHECK(check.frames == s->frames, s->name);
         CHECK(check.keyframes == s->keyframes, s->name);
@@ -99,8 +127,8 @@ static void the_last_packet_makes_a_frame_whole(void **state)
 {
     struct frame_check check = new_check();
     struct frame_seen  seen;
-    CHECK(!add_at(&check, &(struct packet){ 5, 2, 0, 10, true }, 0, &seen), "first packet");
-    CHECK(add_at(&check, &(struct packet){ 5, 2, 1, 11 }, 0, &seen), "last packet");
+    CHECK(!add_at(&check, &(struct packet)KEY_PACKET(5, 2, 0, 10), 0, &seen), "first packet");
+    CHECK(add_at(&check, &(struct packet)PACKET(5, 2, 1, 11), 0, &seen), "last packet");
     CHECK(seen.frame == 5 && seen.sent_ns == 6 && seen.is_keyframe, "what the stamp says");
 }
 
@@ -121,8 +149,8 @@ static void long_waits_are_freezes(void **state)
         struct frame_check check = new_check();
         struct frame_seen  seen;
         int64_t            start_ns = 7 * NS_PER_S;
-        (void)add_at(&check, &(struct packet){ 5, 1, 0, 10 }, start_ns, &seen);
-        (void)add_at(&check, &(struct packet){ 6, 1, 0, 11 },
+        (void)add_at(&check, &(struct packet)PACKET(5, 1, 0, 10), start_ns, &seen);
+        (void)add_at(&check, &(struct packet)PACKET(6, 1, 0, 11),
                      start_ns + cases[i].wait_ms * NS_PER_MS, &seen);
         CHECK(check.freezes == cases[i].freezes, cases[i].name);
         CHECK(check.frozen_ns == cases[i].frozen_ms * NS_PER_MS, cases[i].name);
@@ -143,7 +171,7 @@ static void the_end_counts_what_is_missing(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct frame_check check = new_check();
-        (void)add(&check, &(struct packet){ 5, 1, 0, 10 });
+        (void)add(&check, &(struct packet)PACKET(5, 1, 0, 10));
         frame_check_finish(&check, cases[i].sent, cases[i].last_sent_ms * NS_PER_MS);
         CHECK(check.frames_lost == cases[i].lost, cases[i].name);
         CHECK(check.freezes == cases[i].freezes, cases[i].name);
@@ -153,8 +181,8 @@ static void the_end_counts_what_is_missing(void **state)
 static void an_open_frame_at_the_end_is_cut(void **state)
 {
     struct frame_check check = new_check();
-    (void)add(&check, &(struct packet){ 5, 1, 0, 10 });
-    (void)add(&check, &(struct packet){ 6, 2, 0, 11 });
+    (void)add(&check, &(struct packet)PACKET(5, 1, 0, 10));
+    (void)add(&check, &(struct packet)PACKET(6, 2, 0, 11));
     frame_check_finish(&check, 7, 0);
     CHECK(check.frames_cut == 1 && check.frames_lost == 1, "cut and lost");
 }

@@ -197,6 +197,8 @@ static ssize_t handle_one(struct rtsp_conn *conn, struct span in)
 {
     if (in.p[0] == '$')
         return skip_frame(conn, in);
+    if (in.p[0] == '\r' || in.p[0] == '\n') /* some clients keep a connection alive like this */
+        return 1;
     struct message message;
     ssize_t        used = message_parse(in, &message);
     if (used < 0 || message.is_response)
@@ -284,7 +286,8 @@ static ssize_t receive(struct rtsp_conn *conn)
 static void on_readable(struct rtsp_conn *conn)
 {
     for (int i = 0; i < RECEIVES_A_TURN; i++) {
-        ssize_t len = is_recording(conn) ? rtsp_publish_receive(conn->session) : receive(conn);
+        bool    is_media = is_recording(conn);
+        ssize_t len = is_media ? rtsp_publish_receive(conn->session) : receive(conn);
         if (conn->is_closed || len == 0)
             return;
         if (len < 0) {
@@ -296,9 +299,11 @@ static void on_readable(struct rtsp_conn *conn)
             return;
         if (!timer_is_running(&conn->timer))
             rtsp_conn_set_timer(conn);
-        if (!handle_bytes(conn, (struct span){ conn->loop->scratch, (size_t)len }))
+        /* Behind the request that ended recording there may be more, in conn->in. */
+        size_t in_scratch = is_media ? 0 : (size_t)len;
+        if (!handle_bytes(conn, (struct span){ conn->loop->scratch, in_scratch }))
             return;
-        if (len < LOOP_SCRATCH || conn->is_asking || conn->last_words)
+        if (is_media || len < LOOP_SCRATCH || conn->is_asking || conn->last_words)
             return;
     }
 }

@@ -21,9 +21,9 @@ static const struct {
       "a=tool:libavformat 59.27.100\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
       "a=fmtp:96 packetization-mode=1; sprop-parameter-sets=" H264_SETS
       "; profile-level-id=42D00B\r\na=control:streamid=0\r\nm=audio 0 RTP/AVP 97\r\nb=AS:128\r\n"
-      "a=rtpmap:97 MPEG4-GENERIC/44100/1\r\na=fmtp:97 "
-      "profile-level-id=1;mode=AAC-hbr;sizelength=13;"
-      "indexlength=3;indexdeltalength=3; config=1208\r\na=control:streamid=1\r\n",
+      "a=rtpmap:97 MPEG4-GENERIC/44100/1\r\n"
+      "a=fmtp:97 profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;"
+      "indexdeltalength=3; config=1208\r\na=control:streamid=1\r\n",
       HEAD("No Name") "m=video 0 RTP/AVP 96\r\na=control:trackID=0\r\na=rtpmap:96 H264/90000\r\n"
                       "a=fmtp:96 packetization-mode=1; profile-level-id=42D00B; "
                       "sprop-parameter-sets=" H264_SETS "\r\nm=audio 0 RTP/AVP 97\r\n"
@@ -54,6 +54,10 @@ static const struct {
       HEAD("No Name") "m=video 0 RTP/AVP 96\r\na=control:trackID=0\r\na=rtpmap:96 H265/90000\r\n"
                       "a=fmtp:96 sprop-pps=" H265_PPS "; sprop-sps=" H265_SPS
                       "; sprop-vps=" H265_VPS "\r\n" },
+    { "AAC without config, passed on as it is",
+      "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/16000/1\r\na=fmtp:97 mode=AAC-hbr\r\n",
+      HEAD(" ") "m=audio 0 RTP/AVP 97\r\na=control:trackID=0\r\n"
+                "a=rtpmap:97 MPEG4-GENERIC/16000/1\r\na=fmtp:97 mode=AAC-hbr\r\n" },
     { "Mercury's own medium",
       "v=0\no=- 14665860 31787219 1 IN IP4 192.168.0.60\ns=Session streamed by \"MERCURY\"\nt=0 0\n"
       "m=application/MERCURY 0 RTP/AVP smart/1/90000\na=rtpmap:95 MERCURY/90000\n",
@@ -83,31 +87,36 @@ static void descriptions_are_those_of_mediamtx(void **state)
 static void broken_descriptions_are_read(void **state)
 {
     static const struct {
-        const char *name, *text;
+        const char *name;
+        struct span text;
         unsigned    media;
     } cases[] = {
-        { "only m=", "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000", 1 },
-        { "origin without address", "v=0\r\no=- 1001 1 IN \r\ns=x\r\nt=0 0\r\n" H264_MEDIUM, 1 },
-        { "connection twice", "v=0\r\nc=IN c=IN IP4 1.2.3.4\r\n" H264_MEDIUM "c=IN \r\n", 1 },
-        { "rubbish lines", "hello\r\n=\r\nx\r\nt=\r\n\r\n" H264_MEDIUM "a=\r\na\r\n", 1 },
-        { "LF, and a NUL at the end", "s=x\nm=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n\0", 1 },
-        { "CR alone", "s=x\rm=video 0 RTP/AVP 96\ra=rtpmap:96 H264/90000\r", 1 },
-        { "indented", "  s=x\r\n  m=video 0 RTP/AVP 96\r\n\ta=rtpmap:96 H264/90000\r\n", 1 },
-        { "media type meta", H264_MEDIUM "m=meta 0 RTP/AVP 98\r\na=rtpmap:98 x/0\r\n", 2 },
-        { "empty m=", H264_MEDIUM "m=\r\na=rtpmap:97 H264/90000\r\n", 2 },
-        { "m= cut short", H264_MEDIUM "m=audio\r\nm=audio 0\r\nm=audio 0 RTP/AVP\r\n", 4 },
+        { "only m=", BYTES("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000"), 1 },
+        { "origin without address", BYTES("v=0\r\no=- 1001 1 IN \r\ns=x\r\nt=0 0\r\n" H264_MEDIUM),
+          1 },
+        { "connection twice", BYTES("v=0\r\nc=IN c=IN IP4 1.2.3.4\r\n" H264_MEDIUM "c=IN \r\n"),
+          1 },
+        { "rubbish lines", BYTES("hello\r\n=\r\nx\r\nt=\r\n\r\n" H264_MEDIUM "a=\r\na\r\n"), 1 },
+        { "LF, and a NUL at the end",
+          BYTES("s=x\nm=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n\0"), 1 },
+        { "a NUL inside", BYTES("m=video 0 RTP/AVP 96\0a=rtpmap:96 H264/90000\0m=x 1"), 2 },
+        { "CR alone", BYTES("s=x\rm=video 0 RTP/AVP 96\ra=rtpmap:96 H264/90000\r"), 1 },
+        { "indented", BYTES("  s=x\r\n  m=video 0 RTP/AVP 96\r\n\ta=rtpmap:96 H264/90000\r\n"), 1 },
+        { "media type meta", BYTES(H264_MEDIUM "m=meta 0 RTP/AVP 98\r\na=rtpmap:98 x/0\r\n"), 2 },
+        { "empty m=", BYTES(H264_MEDIUM "m=\r\na=rtpmap:97 H264/90000\r\n"), 2 },
+        { "m= cut short", BYTES(H264_MEDIUM "m=audio\r\nm=audio 0\r\nm=audio 0 RTP/AVP\r\n"), 4 },
         { "AAC back channel without config",
-          H264_MEDIUM "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\n"
-                      "a=fmtp:97 mode=AAC-hbr\r\na=sendonly\r\n",
+          BYTES(H264_MEDIUM "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\n"
+                            "a=fmtp:97 mode=AAC-hbr\r\na=sendonly\r\n"),
           2 },
-        { "format beyond 7 bits", H264_MEDIUM "m=video 0 RTP/AVP 200\r\n", 2 },
+        { "format beyond 7 bits", BYTES(H264_MEDIUM "m=video 0 RTP/AVP 200\r\n"), 2 },
         { "spaces everywhere",
-          "m=  video  0  RTP/AVP  96 \r\na=rtpmap: 96   H264 / 90000 \r\na=fmtp:96\r\n", 1 },
+          BYTES("m=  video  0  RTP/AVP  96 \r\na=rtpmap: 96   H264 / 90000 \r\na=fmtp:96\r\n"), 1 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         static struct sdp sdp;
         struct errmsg     why;
-        CHECK(sdp_parse(span_from_string(cases[i].text), &sdp, &why) == 0, cases[i].name);
+        CHECK(sdp_parse(cases[i].text, &sdp, &why) == 0, cases[i].name);
         CHECK(sdp.media_count == cases[i].media, cases[i].name);
         CHECK(sdp.media[0].codec->id == CODEC_H264, cases[i].name);
         CHECK(sdp.media[0].payload_type == 96, cases[i].name);
@@ -152,6 +161,12 @@ static void each_medium_gets_its_codec(void **state)
           CODEC_GENERIC, 44100, 97, 2 },
         { "rtpmap of another format", "m=video 0 RTP/AVP 96 97\na=rtpmap:97 H264/90000",
           CODEC_GENERIC, 90000, 96, 0 },
+        { "the first of two rtpmaps",
+          "m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+          "a=rtpmap:96 H265/90000",
+          CODEC_H264, 90000, 96, 0 },
+        { "format beyond 7 bits", "m=video 0 RTP/AVP 128\na=rtpmap:128 X/1\na=rtpmap:97 H264/90000",
+          CODEC_H264, 90000, 97, 0 },
         { "L24", "m=audio 0 RTP/AVP 96\na=rtpmap:96 L24/96000/8", CODEC_LPCM, 96000, 96, 8 },
         { "channels beyond 255", "m=audio 0 RTP/AVP 96\na=rtpmap:96 L16/48000/256", CODEC_LPCM,
           48000, 96, 0 },
@@ -181,25 +196,26 @@ static void each_medium_gets_its_codec(void **state)
 static void parameters_are_found_by_name(void **state)
 {
     static struct sdp sdp;
-    struct span       text = BYTES("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
-                                         "a=fmtp:97 other=1\r\n"
-                                         "a=fmtp:96 Profile-Level-Id = 42 ;; a=1; a=2;alone;b=;=x;c=d=e=\r\n"
-                                         "a=control:first\r\na=control:second\r\n");
+    struct span       text =
+        BYTES("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+              "a=fmtp:97 other=1\r\n"
+              "a=fmtp:96 Profile-Level-Id = 42 ;; ab=3; A=1; a=2;alone;b=;=x;c=d=e=\r\n"
+              "a=control: first \r\na=control:second\r\n");
     assert_int_equal(sdp_parse(text, &sdp, NULL), 0);
     const struct sdp_media *media = &sdp.media[0];
-    assert_int_equal(media->fmtp_count, 5);
+    assert_int_equal(media->fmtp_count, 6);
     assert_true(span_is(sdp_fmtp(media, "profile-level-id"), "42"));
     assert_true(span_is(sdp_fmtp(media, "A"), "2"));
     assert_true(span_is(sdp_fmtp(media, "c"), "d=e="));
     assert_true(sdp_fmtp(media, "b").p && sdp_fmtp(media, "b").len == 0);
-    assert_true(span_is(media->fmtp[2].key, "alone") && !media->fmtp[2].value.p);
+    assert_true(span_is(media->fmtp[3].key, "alone") && !media->fmtp[3].value.p);
     assert_null(sdp_fmtp(media, "other").p);
     assert_true(span_is(media->control, "first"));
 
     AUTO(buf_fini) struct buf out = { 0 };
     sdp_write(&out, BYTES(""), sdp.media, 1);
-    assert_non_null(
-        strstr(buf_string(&out), "a=fmtp:96 a=2; alone; b=; c=d=e=; profile-level-id=42\r\n"));
+    assert_non_null(strstr(buf_string(&out),
+                           "a=fmtp:96 a=2; ab=3; alone; b=; c=d=e=; profile-level-id=42\r\n"));
 }
 
 static void numbers_of_media_and_parameters_are_limited(void **state)

@@ -24,6 +24,7 @@ void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
         ingest->tracks[i].codec = sdp->media[i].codec;
         ingest->tracks[i].clock_rate = sdp->media[i].clock_rate;
         ingest->tracks[i].out_ssrc = ssrcs[i];
+        stream_track(stream, i)->ssrc = ssrcs[i];
     }
 }
 

@@ -85,10 +85,8 @@ struct stream *stream_end(struct stream *stream)
 
 static void account_packet(struct stream_track *track, const struct packet *packet)
 {
-    if (!track->has_packets) {
+    if (!track->has_packets)
         track->has_packets = track->wants_report = true;
-        track->ssrc = read_be32(packet->p + 8);
-    }
     track->packets++;
     track->bytes += (uint32_t)packet->len - RTP_HEADER;
     track->last_seq = read_be16(packet->p + 2);

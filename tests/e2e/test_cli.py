@@ -142,10 +142,14 @@ def test_no_file_at_all(millrace_bin: Path, folder: Path) -> None:
     server.stop()
 
 
-def test_first_line_is_the_version(millrace: Servers) -> None:
+def test_log_begins_with_version_and_file(millrace: Servers, folder: Path) -> None:
     server = millrace()
+    lines = server.stop()
     assert re.fullmatch(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d INF millrace v\d+\.\d+\.\d+, linux, \w+",
-                        server.lines[0])
+                        lines[0])
+    loaded = re.search(CONFIGURATION_LOADED, lines[1])
+    assert loaded and loaded[1] == str(folder.resolve() / f"{server.name}.yml")
+    assert server.count_log("millrace v") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

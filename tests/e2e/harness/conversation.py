@@ -17,6 +17,7 @@ from harness.rtp import Packet
 from harness.rtsp import Closed, Response, Rtsp
 
 SESSION = re.compile(r"[0-9a-f]{32}")
+SSRC = re.compile(r"ssrc=[0-9A-F]{8}")
 RTP_POSITION = re.compile(r"seq=\d+;rtptime=\d+")
 SHORT_SILENCE = 1.5  # stands for `no response in 6 s`
 
@@ -81,8 +82,8 @@ def expect(message: Message) -> Step:
 def comparable(response: Response) -> str:
     """Everything but what depends on the moment, as text, so that a failure shows a diff."""
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
-    return RTP_POSITION.sub("seq=#;rtptime=#",
-                            f"{response.start}\n{headers}\n\n{response.body.decode()}")
+    return SSRC.sub("ssrc=########", RTP_POSITION.sub("seq=#;rtptime=#",
+                            f"{response.start}\n{headers}\n\n{response.body.decode()}"))
 
 
 def expect_closed(replay: Replay) -> None:
