@@ -1,8 +1,8 @@
 #include "load/frame_check.h"
 
 #include "base/check.h"
-#include "codec/h26x.h"
 #include "codec/codec.h"
+#include "codec/h26x.h"
 
 static void count_freeze(struct frame_check *check, int64_t now_ns)
 {

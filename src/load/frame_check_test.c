@@ -28,8 +28,8 @@ static bool add_at(struct frame_check *check, const struct packet *packet, int64
     size_t               head = packet->is_keyframe ? sizeof(key_head) : 0;
     memcpy(bytes, key_head, head);
     load_stamp_write(&stamp, bytes + head);
-    header.payload = packet->index == 0 ? (struct span){ bytes, head + LOAD_STAMP_NAL }
-                                        : BYTES("\x5c\x05\x00");
+    header.payload =
+        packet->index == 0 ? (struct span){ bytes, head + LOAD_STAMP_NAL } : BYTES("\x5c\x05\x00");
     return frame_check_add(check, &header, now_ns, seen);
 }
 
@@ -51,9 +51,14 @@ struct scenario {
 };
 
 /* frame, its packets, which of them, sequence number */
-#define PACKET(f, n, i, s) { .frame = (f), .packets = (n), .index = (i), .seq = (s) }
+#define PACKET(f, n, i, s)                                                                         \
+    {                                                                                              \
+        .frame = (f), .packets = (n), .index = (i), .seq = (s)                                     \
+    }
 #define KEY_PACKET(f, n, i, s)                                                                     \
-    { .frame = (f), .packets = (n), .index = (i), .seq = (s), .is_keyframe = true }
+    {                                                                                              \
+        .frame = (f), .packets = (n), .index = (i), .seq = (s), .is_keyframe = true                \
+    }
 
 static const struct scenario scenarios[] = {
     { .name = "one frame",

@@ -29,13 +29,25 @@ static const struct level {
     uint32_t blocks_per_frame;
     uint32_t kbps;
 } levels[] = {
-    { 10, 1485, 99, 64 },          { 11, 3000, 396, 192 },        { 12, 6000, 396, 384 },
-    { 13, 11880, 396, 768 },       { 20, 11880, 396, 2000 },      { 21, 19800, 792, 4000 },
-    { 22, 20250, 1620, 4000 },     { 30, 40500, 1620, 10000 },    { 31, 108000, 3600, 14000 },
-    { 32, 216000, 5120, 20000 },   { 40, 245760, 8192, 20000 },   { 41, 245760, 8192, 50000 },
-    { 42, 522240, 8704, 50000 },   { 50, 589824, 22080, 135000 }, { 51, 983040, 36864, 240000 },
-    { 52, 2073600, 36864, 240000 }, { 60, 4177920, 139264, 240000 },
-    { 61, 8355840, 139264, 480000 }, { 62, 16711680, 139264, 800000 },
+    { 10, 1485, 99, 64 },
+    { 11, 3000, 396, 192 },
+    { 12, 6000, 396, 384 },
+    { 13, 11880, 396, 768 },
+    { 20, 11880, 396, 2000 },
+    { 21, 19800, 792, 4000 },
+    { 22, 20250, 1620, 4000 },
+    { 30, 40500, 1620, 10000 },
+    { 31, 108000, 3600, 14000 },
+    { 32, 216000, 5120, 20000 },
+    { 40, 245760, 8192, 20000 },
+    { 41, 245760, 8192, 50000 },
+    { 42, 522240, 8704, 50000 },
+    { 50, 589824, 22080, 135000 },
+    { 51, 983040, 36864, 240000 },
+    { 52, 2073600, 36864, 240000 },
+    { 60, 4177920, 139264, 240000 },
+    { 61, 8355840, 139264, 480000 },
+    { 62, 16711680, 139264, 800000 },
 };
 
 /* Bits of a NAL unit's payload, most significant first, before emulation prevention. */
@@ -130,20 +142,20 @@ int h264_video_check(const struct h264_video *video, struct errmsg *why)
 /* Frame rate, and that pictures never wait for others: without it decoders hold some back. */
 static void put_vui(struct bits *bits, const struct h264_video *video)
 {
-    put_u(bits, 4, 0);                      /* aspect ratio, overscan, signal type, chroma place */
-    put_u(bits, 1, 1);                      /* timing_info_present_flag */
-    put_u(bits, 32, 1000);                  /* num_units_in_tick */
-    put_u(bits, 32, video->fps_milli * 2);  /* time_scale: two fields a frame */
-    put_u(bits, 1, 1);                      /* fixed_frame_rate_flag */
-    put_u(bits, 3, 0);                      /* no HRD parameters, no pic_struct */
-    put_u(bits, 1, 1);                      /* bitstream_restriction_flag */
-    put_u(bits, 1, 1);                      /* motion_vectors_over_pic_boundaries_flag */
-    put_ue(bits, 0);                        /* max_bytes_per_pic_denom: any */
-    put_ue(bits, 0);                        /* max_bits_per_mb_denom: any */
-    put_ue(bits, 10);                       /* log2_max_mv_length_horizontal */
-    put_ue(bits, 10);                       /* log2_max_mv_length_vertical */
-    put_ue(bits, 0);                        /* max_num_reorder_frames */
-    put_ue(bits, 1);                        /* max_dec_frame_buffering */
+    put_u(bits, 4, 0);                     /* aspect ratio, overscan, signal type, chroma place */
+    put_u(bits, 1, 1);                     /* timing_info_present_flag */
+    put_u(bits, 32, 1000);                 /* num_units_in_tick */
+    put_u(bits, 32, video->fps_milli * 2); /* time_scale: two fields a frame */
+    put_u(bits, 1, 1);                     /* fixed_frame_rate_flag */
+    put_u(bits, 3, 0);                     /* no HRD parameters, no pic_struct */
+    put_u(bits, 1, 1);                     /* bitstream_restriction_flag */
+    put_u(bits, 1, 1);                     /* motion_vectors_over_pic_boundaries_flag */
+    put_ue(bits, 0);                       /* max_bytes_per_pic_denom: any */
+    put_ue(bits, 0);                       /* max_bits_per_mb_denom: any */
+    put_ue(bits, 10);                      /* log2_max_mv_length_horizontal */
+    put_ue(bits, 10);                      /* log2_max_mv_length_vertical */
+    put_ue(bits, 0);                       /* max_num_reorder_frames */
+    put_ue(bits, 1);                       /* max_dec_frame_buffering */
 }
 
 void h264_write_sps(struct buf *out, const struct h264_video *video)

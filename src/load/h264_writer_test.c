@@ -77,8 +77,7 @@ static void renumbered_is_as_if_written_so(void **state)
             h264_write_repeat(&written, &sizes[i].video, number);
             h264_renumber_repeat(patched.p, number);
             CHECK(span_equal(buf_span(&patched), buf_span(&written)), sizes[i].name);
-            CHECK(written.p[0] == 0x41 && written.len <= 13 && is_escaped(&written),
-                  sizes[i].name);
+            CHECK(written.p[0] == 0x41 && written.len <= 13 && is_escaped(&written), sizes[i].name);
         }
     }
 }

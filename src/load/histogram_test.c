@@ -13,8 +13,8 @@ static void quantiles_are_those_of_the_values(void **state)
         double      fraction;
         int64_t     want;
     } cases[] = {
-        { "least", 0, 1 },      { "one of twenty", 0.05, 1 }, { "a little more", 0.051, 2 },
-        { "median", 0.5, 10 },  { "p99", 0.99, 20 },          { "largest", 1, 20 },
+        { "least", 0, 1 },     { "one of twenty", 0.05, 1 }, { "a little more", 0.051, 2 },
+        { "median", 0.5, 10 }, { "p99", 0.99, 20 },          { "largest", 1, 20 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         CHECK(histogram_quantile(&histogram, cases[i].fraction) == cases[i].want, cases[i].name);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum {
-    TOC = 31 << 3 | 3,      /* CELT, full band, 20 ms, mono; frames counted in the next byte */
+    TOC = 31 << 3 | 3, /* CELT, full band, 20 ms, mono; frames counted in the next byte */
     ONE_PADDED_FRAME = 0x41,
     PADDING = LOAD_AUDIO_PAYLOAD - 5,
 };

@@ -10,7 +10,10 @@
 #include "load/load_url.h"
 #include "rtsp/rtsp_transport.h"
 
-enum { DEFAULT_SESSION_TIMEOUT_S = 60 /* RFC 2326, section 12.37 */, MAX_SESSION_TIMEOUT_S = 86400 };
+enum {
+    DEFAULT_SESSION_TIMEOUT_S = 60 /* RFC 2326, section 12.37 */,
+    MAX_SESSION_TIMEOUT_S = 86400
+};
 
 /* One request of the conversation and what becomes of its answer. */
 struct load_step {
@@ -36,8 +39,8 @@ static void end(struct load_client *client, int err, const struct errmsg *why)
     client->ops->on_end(client, err, why);
 }
 
-static void send_request(struct load_client *client, const struct load_step *step,
-                         struct span url, struct span body)
+static void send_request(struct load_client *client, const struct load_step *step, struct span url,
+                         struct span body)
 {
     AUTO(buf_fini) struct buf request = { 0 };
     message_start_request(&request, MESSAGE_RTSP, step->method, url);
@@ -147,8 +150,8 @@ static int read_setup_answer(struct load_client *client, const struct message *a
         return errmsg_set(why, -EPROTO, "SETUP was answered without a Session header");
     struct load_client_track *track = &client->tracks[client->track_next];
     /* The server may choose another channel than the one that was asked for. */
-    struct span           header = message_header(answer, "Transport");
-    struct rtsp_transport transport;
+    struct span               header = message_header(answer, "Transport");
+    struct rtsp_transport     transport;
     bool is_said = rtsp_transport_next(&header, &transport) == 1 && transport.interleaved.is_given;
     track->channel = (uint8_t)(is_said ? transport.interleaved.rtp : client->track_next * 2);
     client->track_next++;

@@ -129,8 +129,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static int start(struct load_conn *conn, struct load_net *net, int fd,
                  const struct load_conn_ops *ops, bool is_connecting)
 {
-    *conn = (struct load_conn){ .ops = ops, .net = net, .fd = fd,
-                                .is_connecting = is_connecting };
+    *conn = (struct load_conn){ .ops = ops, .net = net, .fd = fd, .is_connecting = is_connecting };
     static const int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     int err = uv_poll_init(&net->loop, &conn->poll, fd);

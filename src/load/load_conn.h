@@ -9,8 +9,6 @@
  * Threads: the loop's.
  */
 #pragma once
-#include "base/check.h" /* before uv.h, which defines MIN and MAX too */
-
 #include <stdbool.h>
 #include <uv.h>
 
@@ -34,8 +32,7 @@ struct load_conn;
 struct load_conn_ops {
     void (*on_open)(struct load_conn *conn);
     void (*on_message)(struct load_conn *conn, const struct message *message);
-    void (*on_frame)(struct load_conn *conn, const struct interleaved_frame *frame,
-                     int64_t now_ns);
+    void (*on_frame)(struct load_conn *conn, const struct interleaved_frame *frame, int64_t now_ns);
     void (*on_end)(struct load_conn *conn, int err); /* the owner closes, now or later */
     void (*on_closed)(struct load_conn *conn);
 };

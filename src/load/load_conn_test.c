@@ -95,11 +95,13 @@ static void put(struct fixture *f, struct span bytes)
 static void messages_and_frames_may_be_cut_anywhere(void **state)
 {
     static const char stream[] = "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"
-                                 "$\x00\x00\x03" "abc"
+                                 "$\x00\x00\x03"
+                                 "abc"
                                  "$\x01\x00\x00"
                                  "RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: 4\r\n\r\n$$$$"
-                                 "$\x00\x00\x02" "xy";
-    struct span all = BYTES(stream);
+                                 "$\x00\x00\x02"
+                                 "xy";
+    struct span       all = BYTES(stream);
     for (size_t cut = 0; cut <= all.len; cut++) {
         struct fixture f;
         char           name[32];

@@ -57,11 +57,10 @@ static void draw_terminal(struct load_display *display, const struct load_view *
     (void)fprintf(file, "\n\033[Ksent       %5u/%-5u %9.0f packets/s %9.2f Mbit/s  late %llu\n",
                   view->streams_live, view->streams, rates->sent_packets, rates->sent_mbit,
                   (unsigned long long)now->sent.late);
-    (void)fprintf(file,
-                  "\033[Kdelivered  %5u/%-5u %9.0f packets/s %9.2f Mbit/s  lost %llu  freezes %llu\n",
-                  view->readers_live, view->readers, rates->got_packets, rates->got_mbit,
-                  (unsigned long long)now->received.packets_lost,
-                  (unsigned long long)now->received.freezes);
+    (void)fprintf(
+        file, "\033[Kdelivered  %5u/%-5u %9.0f packets/s %9.2f Mbit/s  lost %llu  freezes %llu\n",
+        view->readers_live, view->readers, rates->got_packets, rates->got_mbit,
+        (unsigned long long)now->received.packets_lost, (unsigned long long)now->received.freezes);
     (void)fprintf(file, "\033[Kdelay p50 %.2f ms, p99 %.2f ms, max %.2f ms", quantile_ms(view, 0.5),
                   quantile_ms(view, 0.99), quantile_ms(view, 1));
     if (now->has_server)

@@ -16,12 +16,12 @@ struct load_display {
 
 /** What is shown. */
 struct load_view {
-    const char                  *phase;
-    int64_t                      elapsed_ns, planned_ns; /* of the phase; planned 0: not known */
-    uint32_t                     streams_live, streams;
-    uint32_t                     readers_live, readers;
-    const struct load_snapshot  *now;
-    const struct histogram      *delay; /* since the display was drawn */
+    const char                 *phase;
+    int64_t                     elapsed_ns, planned_ns; /* of the phase; planned 0: not known */
+    uint32_t                    streams_live, streams;
+    uint32_t                    readers_live, readers;
+    const struct load_snapshot *now;
+    const struct histogram     *delay; /* since the display was drawn */
 };
 
 void load_display_init(struct load_display *display, FILE *file);

@@ -125,8 +125,8 @@ void load_frame_build(const struct load_frame_format *format, bool is_keyframe, 
     AUTO(buf_fini) struct buf filler = { 0 };
 
     ASSERT(nal_bytes >= load_frame_min_bytes(&format->video, is_keyframe));
-    size_t filler_bytes = nal_bytes - load_frame_min_bytes(&format->video, is_keyframe) +
-                          H264_WRITER_MIN_FILLER;
+    size_t filler_bytes =
+        nal_bytes - load_frame_min_bytes(&format->video, is_keyframe) + H264_WRITER_MIN_FILLER;
     write_picture(&format->video, is_keyframe, &picture);
     start_first_packet(&builder, is_keyframe, &stap_a);
     bool fits = stap_a.len + STAP_A_LENGTH + picture.len <= max_payload(&builder);

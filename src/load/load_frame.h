@@ -20,7 +20,7 @@ struct load_frame_format {
 
 struct load_frame {
     struct buf bytes;
-    uint32_t  *starts;  /* of each packet's interleaved header, and of the end */
+    uint32_t  *starts; /* of each packet's interleaved header, and of the end */
     uint32_t   packets;
     size_t     stamp_at;
     size_t     repeat_at; /* the NAL unit to renumber; 0: this is a keyframe */

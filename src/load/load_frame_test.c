@@ -152,8 +152,8 @@ static void a_mark_reaches_every_packet(void **state)
                                             .frame = 123456,
                                             .number = 17,
                                             .sent_ns = 987654321 };
-    struct load_frame frame;
-    struct load_stamp stamp;
+    struct load_frame              frame;
+    struct load_stamp              stamp;
     load_frame_build(&format, false, 4716, &frame);
     load_frame_set_mark(&frame, &mark);
     load_frame_set_channel(&frame, 6);

@@ -21,7 +21,7 @@ static const struct unit rates[] = {
     { "", 1 }, { "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 }, { NULL, 0 },
 };
 static const struct unit durations[] = {
-    { "ms", NS_PER_MS },     { "s", NS_PER_S },         { "m", 60 * NS_PER_S },
+    { "ms", NS_PER_MS },      { "s", NS_PER_S }, { "m", 60 * NS_PER_S },
     { "h", 3600 * NS_PER_S }, { NULL, 0 },
 };
 
@@ -140,10 +140,9 @@ static int set_number(const struct option *option, struct span text, struct load
 {
     uint64_t value;
     if (read_number(text, option, &value) < 0)
-        return errmsg_set(why, -EINVAL, "%s: '%.*s' is no %s; write it like %s", option->name,
-                          SPAN_ARGS(text),
-                          option->units == durations ? "time with its unit" : "number",
-                          option->standard);
+        return errmsg_set(
+            why, -EINVAL, "%s: '%.*s' is no %s; write it like %s", option->name, SPAN_ARGS(text),
+            option->units == durations ? "time with its unit" : "number", option->standard);
     if (value < option->min || value > option->max)
         return errmsg_set(why, -EINVAL, "%s: '%.*s' is too %s", option->name, SPAN_ARGS(text),
                           value < option->min ? "small" : "large");
@@ -229,7 +228,8 @@ static int check_together(const struct load_options *options, struct errmsg *why
         return errmsg_set(why, -EINVAL, "--url: '%s' is not like rtsp://host:8554/path",
                           options->url);
     if (options->streams > 1 && !strstr(options->url, "%d"))
-        return errmsg_set(why, -EINVAL, "--url: several streams need a %%d in it: rtsp://host/cam%%d");
+        return errmsg_set(why, -EINVAL,
+                          "--url: several streams need a %%d in it: rtsp://host/cam%%d");
     return 0;
 }
 

@@ -50,7 +50,8 @@ static void numbers_have_units(void **state)
         { { "--fps", "12.5" }, offsetof(struct load_options, fps_milli), 12500 },
         { { "--keyframe-ratio", "0.5" }, offsetof(struct load_options, keyframe_ratio_milli), 500 },
         { { "--keyframe-interval", "500ms" },
-          offsetof(struct load_options, keyframe_interval_ns), 500 * NS_PER_MS },
+          offsetof(struct load_options, keyframe_interval_ns),
+          500 * NS_PER_MS },
         { { "--duration", "1.5s" }, offsetof(struct load_options, duration_ns), 1500 * NS_PER_MS },
         { { "--duration", "2m" }, offsetof(struct load_options, duration_ns), 120 * NS_PER_S },
         { { "--duration", "1h" }, offsetof(struct load_options, duration_ns), 3600 * NS_PER_S },
@@ -72,7 +73,8 @@ static void numbers_have_units(void **state)
 static void flags_are_set(void **state)
 {
     struct load_options o;
-    CHECK(parse((const char *const[]){ "--pull", "--audio", "--json", NULL }, &o, NULL) == 0, "all");
+    CHECK(parse((const char *const[]){ "--pull", "--audio", "--json", NULL }, &o, NULL) == 0,
+          "all");
     CHECK(o.is_pull && o.has_audio && o.wants_json && !o.wants_help, "set");
     CHECK(parse((const char *const[]){ "--help", NULL }, &o, NULL) == 0 && o.wants_help, "help");
 }

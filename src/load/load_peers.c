@@ -119,7 +119,7 @@ bool load_peers_have_all(const struct load *load)
 {
     for (uint32_t i = 0; i < load->reader_count; i++) {
         const struct load_reader *reader = &load->readers[i];
-        bool is_behind = reader->video.last_frame + 1 < reader->stream->frame;
+        bool                      is_behind = reader->video.last_frame + 1 < reader->stream->frame;
         if (reader->state == LOAD_PEER_LIVE && reader->video.has_frame && is_behind)
             return false;
     }
@@ -169,8 +169,7 @@ void load_peers_sum(const struct load *load, struct load_received *out)
         load_reader_add_to(&load->readers[i], out);
 }
 
-static void count_failure(struct load_failures *failures, const char *url,
-                          const struct errmsg *why)
+static void count_failure(struct load_failures *failures, const char *url, const struct errmsg *why)
 {
     if (failures->count++ == 0)
         (void)errmsg_set(&failures->first, 0, "%.200s: %.300s", url, why->text);

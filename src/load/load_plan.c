@@ -35,16 +35,16 @@ int load_plan_make(const struct load_plan_wish *wish, struct load_plan *out, str
     int64_t fps_milli = wish->video.fps_milli;
     int64_t gop = (muldiv(wish->keyframe_interval_ns, fps_milli * 2, 1000 * NS_PER_S) + 1) / 2;
     if (gop < 2 || gop > MAX_GOP)
-        return errmsg_set(why, -EINVAL,
-                          "a keyframe every %" PRId64 " frames: allowed is 2 to %d", gop, MAX_GOP);
+        return errmsg_set(why, -EINVAL, "a keyframe every %" PRId64 " frames: allowed is 2 to %d",
+                          gop, MAX_GOP);
     /* repeat x (gop - 1 + ratio) = bytes of the group; the keyframe takes what rounding leaves. */
-    int64_t  bytes = muldiv((int64_t)wish->video.bitrate_bps, gop * 1000, fps_milli * 8);
-    int64_t  parts_milli = (gop - 1) * 1000 + (int64_t)wish->keyframe_ratio_milli;
-    uint64_t repeat = (uint64_t)muldiv(bytes, 1000, parts_milli);
+    int64_t          bytes = muldiv((int64_t)wish->video.bitrate_bps, gop * 1000, fps_milli * 8);
+    int64_t          parts_milli = (gop - 1) * 1000 + (int64_t)wish->keyframe_ratio_milli;
+    uint64_t         repeat = (uint64_t)muldiv(bytes, 1000, parts_milli);
     struct load_plan plan = { .gop = (uint32_t)gop,
                               .keyframe_bytes = (uint64_t)bytes - repeat * ((uint64_t)gop - 1),
                               .repeat_bytes = repeat };
-    int err = check_room(wish, &plan, why);
+    int              err = check_room(wish, &plan, why);
     if (err == 0)
         *out = plan;
     return err;

@@ -38,8 +38,7 @@ static const struct load_client_ops client_ops = {
 };
 
 void load_publisher_open(struct load_publisher *publisher, struct load_net *net,
-                         const struct address *server, const char *url,
-                         struct load_stream *stream)
+                         const struct address *server, const char *url, struct load_stream *stream)
 {
     *publisher = (struct load_publisher){ .stream = stream,
                                           .state = LOAD_PEER_OPENING,

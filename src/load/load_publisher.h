@@ -20,8 +20,7 @@ struct load_publisher {
 };
 
 void load_publisher_open(struct load_publisher *publisher, struct load_net *net,
-                         const struct address *server, const char *url,
-                         struct load_stream *stream);
+                         const struct address *server, const char *url, struct load_stream *stream);
 
 void load_publisher_fail(struct load_publisher *publisher, const struct errmsg *why);
 

@@ -22,7 +22,7 @@ static void on_frame(struct load_reader *reader, const struct frame_seen *frame,
 {
     struct load_times *times = reader->times;
     /* A frame may even come before the answer to PLAY. */
-    int64_t since_live_ns = reader->live_ns ? now_ns - reader->live_ns : 0;
+    int64_t            since_live_ns = reader->live_ns ? now_ns - reader->live_ns : 0;
     if (reader->video.frames == 1)
         histogram_add(&times->first_frame, since_live_ns);
     if (frame->is_keyframe && reader->video.keyframes == 1)

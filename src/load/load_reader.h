@@ -35,7 +35,7 @@ struct load_reader {
     struct load_stream  *stream;
     struct load_times   *times;
     enum load_peer_state state;
-    struct errmsg        why; /* state LOAD_PEER_FAILED */
+    struct errmsg        why;          /* state LOAD_PEER_FAILED */
     int64_t              first_try_ns; /* 0: not tried yet */
     int64_t              opened_ns, live_ns;
     unsigned             retries;

@@ -61,8 +61,7 @@ static void write_value(struct buf *out, int width, double value, unsigned decim
         buf_printf(out, "%*.*f", width, (int)decimals, value);
 }
 
-static void write_group(const struct load_figures *figures, enum load_group group,
-                        struct buf *out)
+static void write_group(const struct load_figures *figures, enum load_group group, struct buf *out)
 {
     buf_printf(out, "\n%s\n", groups[group].title);
     for (unsigned i = 0; i < figures->figure_count; i++) {
@@ -87,8 +86,8 @@ static void write_costs(const struct load_result *result, const struct load_figu
                has_readers(result) ? "a packet out" : "a packet in", "a Mbit", "a stream & s");
     for (unsigned i = 0; i < figures->cost_count; i++) {
         const struct load_cost *cost = &figures->costs[i];
-        const double values[] = { cost->total, cost->per_packet, cost->per_mbit,
-                                  cost->per_stream_s };
+        const double            values[] = { cost->total, cost->per_packet, cost->per_mbit,
+                                             cost->per_stream_s };
         buf_printf(out, "  %-24s", cost->label);
         for (size_t j = 0; j < COUNT(values); j++)
             write_value(out, 14, values[j], decimals_for(values[j]));

@@ -8,8 +8,8 @@
 #include "base/clock.h"
 
 enum {
-    LATE_PER_MILLE = 1,  /* of the frames; more, and the generator was not steady */
-    BUSY_PERCENT = 90,   /* of a core */
+    LATE_PER_MILLE = 1, /* of the frames; more, and the generator was not steady */
+    BUSY_PERCENT = 90,  /* of a core */
     MEGA = 1000000,
 };
 
@@ -148,9 +148,9 @@ static void compute_traffic(const struct load_result *result, struct values *v)
     v->got_packets = (double)(got[1]->packets - got[0]->packets);
     v->got_packets_per_s = ratio(v->got_packets, v->seconds);
     v->got_mbit_per_s = ratio((double)(got[1]->bytes - got[0]->bytes) * 8 / MEGA, v->seconds);
-    v->own_cpu = ratio((double)(result->end.own_cpu_ns - result->begin.own_cpu_ns) * 100 /
-                           (double)NS_PER_S,
-                       v->seconds);
+    v->own_cpu =
+        ratio((double)(result->end.own_cpu_ns - result->begin.own_cpu_ns) * 100 / (double)NS_PER_S,
+              v->seconds);
     v->late_frames = (double)(sent[1]->late - sent[0]->late);
     v->max_late_ms = ms(sent[1]->max_late_ns);
     v->blocked = (double)(result->end.blocked_sends - result->begin.blocked_sends);
@@ -238,7 +238,7 @@ static void compute_costs(const struct load_result *result, const struct values 
 }
 
 __attribute__((format(printf, 2, 3))) static void add_note(struct load_figures *out,
-                                                           const char *format, ...)
+                                                           const char          *format, ...)
 {
     ASSERT(out->note_count < LOAD_MAX_NOTES);
     va_list args;
@@ -259,8 +259,9 @@ static void compute_notes(const struct load_result *result, const struct values 
     if (result->was_interrupted)
         add_note(out, "interrupted: %.1f s were measured", v->seconds);
     if (v->late_frames * 1000 > v->frames * LATE_PER_MILLE)
-        add_note(out, "the generator itself was a bottleneck: %.0f of %.0f frames were written "
-                      "more than 5 ms late, the latest %.1f ms",
+        add_note(out,
+                 "the generator itself was a bottleneck: %.0f of %.0f frames were written "
+                 "more than 5 ms late, the latest %.1f ms",
                  v->late_frames, v->frames, v->max_late_ms);
     if (v->own_cpu > BUSY_PERCENT)
         add_note(out, "the generator itself was a bottleneck: it used %.0f %% of its core",

@@ -21,8 +21,8 @@ enum {
     SPARE_DESCRIPTORS = 64, /* beside the connections */
     RTSP_PORT = 554,
 };
-#define MAX_DRAIN_NS     (2 * NS_PER_S)
-#define MIN_FREEZE_NS    (200 * NS_PER_MS)
+#define MAX_DRAIN_NS      (2 * NS_PER_S)
+#define MIN_FREEZE_NS     (200 * NS_PER_MS)
 #define MIN_FREEZE_FRAMES 3
 
 static struct h264_video video_of(const struct load_options *options)
@@ -140,9 +140,8 @@ int load_create(const struct load_options *options, struct load **out, struct er
     load->reader_count = (uint32_t)(options->streams * options->readers);
     create_streams(load);
     create_peers(load);
-    load->result = (struct load_result){ .options = options,
-                                         .plan = load->plan,
-                                         .times = &load->times };
+    load->result =
+        (struct load_result){ .options = options, .plan = load->plan, .times = &load->times };
     *out = TAKE(load);
     return 0;
 }
@@ -309,8 +308,8 @@ static int start_sending(struct load *load, struct errmsg *why)
     int64_t                     streams = load->stream_count;
     const struct metronome_rate frames = { 1000 * NS_PER_S, (int64_t)options->fps_milli * streams };
     const struct metronome_rate packets = { NS_PER_S, LOAD_AUDIO_PACKETS_PER_S * streams };
-    int err = metronome_open(&load->video, &load->net.loop, frames, load->start_ns, on_video_beat,
-                             load);
+    int                         err =
+        metronome_open(&load->video, &load->net.loop, frames, load->start_ns, on_video_beat, load);
     if (err == 0 && options->has_audio)
         err = metronome_open(&load->audio, &load->net.loop, packets, load->start_ns, on_audio_beat,
                              load);

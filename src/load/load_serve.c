@@ -159,9 +159,8 @@ static const struct method_rule {
     const char *name;
     void (*handle)(struct session *session, struct request *request);
 } method_rules[] = {
-    { "OPTIONS", on_options },        { "DESCRIBE", on_describe },
-    { "SETUP", on_setup },            { "PLAY", on_play },
-    { "GET_PARAMETER", answer_ok },   { "SET_PARAMETER", answer_ok },
+    { "OPTIONS", on_options },   { "DESCRIBE", on_describe },    { "SETUP", on_setup },
+    { "PLAY", on_play },         { "GET_PARAMETER", answer_ok }, { "SET_PARAMETER", answer_ok },
     { "TEARDOWN", on_teardown },
 };
 

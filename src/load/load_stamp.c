@@ -24,9 +24,25 @@ _Static_assert(STOP_AT + 1 == LOAD_STAMP_NAL, "the fields fill the NAL unit");
 
 /* What no stamp changes: 6d1c70ae-9f0e-4b52-a5d3-6c6f61647374 names this kind of user data. */
 static const uint8_t prefix[STREAM_AT] = {
-    H264_NAL_SEI, SEI_USER_DATA_UNREGISTERED, STOP_AT - UUID_AT,
-    0x6d, 0x1c, 0x70, 0xae, 0x9f, 0x0e, 0x4b, 0x52,
-    0xa5, 0xd3, 0x6c, 0x6f, 0x61, 0x64, 0x73, 0x74,
+    H264_NAL_SEI,
+    SEI_USER_DATA_UNREGISTERED,
+    STOP_AT - UUID_AT,
+    0x6d,
+    0x1c,
+    0x70,
+    0xae,
+    0x9f,
+    0x0e,
+    0x4b,
+    0x52,
+    0xa5,
+    0xd3,
+    0x6c,
+    0x6f,
+    0x61,
+    0x64,
+    0x73,
+    0x74,
 };
 
 static void write_groups(uint8_t *out, unsigned size, uint64_t value)

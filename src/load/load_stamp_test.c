@@ -4,8 +4,9 @@
 
 #include "base/test.h"
 
-static const struct load_stamp ordinary = { .stream = 64, .packets = 5, .frame = 1000,
-                                            .sent_ns = 123456789012345 };
+static const struct load_stamp ordinary = {
+    .stream = 64, .packets = 5, .frame = 1000, .sent_ns = 123456789012345
+};
 
 static bool is_same(const struct load_stamp *a, const struct load_stamp *b)
 {

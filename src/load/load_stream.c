@@ -20,10 +20,9 @@ void load_stream_init(struct load_stream *stream, const struct load_stream_forma
                       const struct load_stream_start *start, struct load_sent *sent)
 {
     ASSERT(format->gop >= 2 && start->gop_phase <= format->gop - 2);
-    *stream = (struct load_stream){ .format = *format,
-                                    .sent = sent,
-                                    .number = start->number,
-                                    .gop_phase = start->gop_phase };
+    *stream = (struct load_stream){
+        .format = *format, .sent = sent, .number = start->number, .gop_phase = start->gop_phase
+    };
     uint64_t random = start->seed;
     for (unsigned i = 0; i < LOAD_TRACKS; i++) {
         stream->clocks[i].ssrc = (uint32_t)load_random_next(&random);
@@ -121,7 +120,7 @@ static void send_report(struct load_stream *stream, unsigned track, uint32_t tic
                                      .ticks = ticks,
                                      .packets = clock->packets,
                                      .bytes = clock->bytes };
-    uint8_t out[INTERLEAVED_HEADER + RTCP_SR_SIZE];
+    uint8_t                 out[INTERLEAVED_HEADER + RTCP_SR_SIZE];
     rtcp_write_sr(&info, out + INTERLEAVED_HEADER);
     LIST_FOREACH (struct load_sink, sink, &stream->sinks, in_stream) {
         if (!sink->has_track[track])
@@ -190,9 +189,9 @@ void load_stream_beat_video(struct load_stream *stream, uint64_t beat, int64_t d
     struct load_frame *frame = is_keyframe ? &stream->keyframe : &stream->repeat;
     stream->since_key = is_keyframe ? 0 : stream->since_key + 1;
 
-    int64_t now_ns = clock_monotonic_ns();
-    int64_t ticks = muldiv((int64_t)beat, INT64_C(1000) * VIDEO_CLOCK_RATE,
-                           stream->format.frame.video.fps_milli);
+    int64_t                      now_ns = clock_monotonic_ns();
+    int64_t                      ticks = muldiv((int64_t)beat, INT64_C(1000) * VIDEO_CLOCK_RATE,
+                                                stream->format.frame.video.fps_milli);
     const struct load_frame_mark mark = { .seq = clock->seq,
                                           .ticks = clock->ticks + (uint32_t)ticks,
                                           .stream = stream->number,
@@ -218,8 +217,7 @@ void load_stream_beat_audio(struct load_stream *stream, uint64_t beat, int64_t d
     struct load_clock      *clock = &stream->clocks[LOAD_TRACK_AUDIO];
     const struct rtp_header header = { .payload_type = LOAD_AUDIO_PAYLOAD_TYPE,
                                        .seq = clock->seq,
-                                       .ticks = clock->ticks +
-                                                (uint32_t)(beat * LOAD_AUDIO_TICKS),
+                                       .ticks = clock->ticks + (uint32_t)(beat * LOAD_AUDIO_TICKS),
                                        .ssrc = clock->ssrc };
     send_report(stream, LOAD_TRACK_AUDIO, header.ticks, clock_monotonic_ns());
     LIST_FOREACH (struct load_sink, sink, &stream->sinks, in_stream) {
@@ -232,8 +230,7 @@ void load_stream_beat_audio(struct load_stream *stream, uint64_t beat, int64_t d
     count_sent(stream, LOAD_TRACK_AUDIO, 1, RTP_HEADER + LOAD_AUDIO_PAYLOAD);
 }
 
-int64_t load_stream_written_ns(const struct load_stream *stream, uint64_t frame,
-                               int64_t stamped_ns)
+int64_t load_stream_written_ns(const struct load_stream *stream, uint64_t frame, int64_t stamped_ns)
 {
     bool is_remembered = frame < stream->frame && stream->frame - frame <= LOAD_REMEMBERED;
     return is_remembered ? stream->written_ns[frame % LOAD_REMEMBERED] : stamped_ns;

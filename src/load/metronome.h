@@ -7,8 +7,6 @@
  * Threads: the loop's.
  */
 #pragma once
-#include "base/check.h" /* before uv.h, which defines MIN and MAX too */
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>

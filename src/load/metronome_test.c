@@ -32,8 +32,8 @@ static struct watch run(int64_t start_in_ns, uint64_t beats)
     uv_loop_t                          loop;
     assert_int_equal(uv_loop_init(&loop), 0);
     watch.start_ns = clock_monotonic_ns() + start_in_ns;
-    assert_int_equal(
-        metronome_open(&watch.metronome, &loop, rate, watch.start_ns, on_beat, &watch), 0);
+    assert_int_equal(metronome_open(&watch.metronome, &loop, rate, watch.start_ns, on_beat, &watch),
+                     0);
     assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&loop), 0);
     return watch;

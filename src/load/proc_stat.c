@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 

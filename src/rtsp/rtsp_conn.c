@@ -413,7 +413,7 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
     list_append(&conn->server->conns[loop->index], &conn->in_worker);
     conn->poll.data = conn;
     int err = uv_poll_init(&loop->uv, &conn->poll, conn->fd);
-    ASSERT(err == 0);
+    ASSERT(err == 0); /* the descriptor is a socket, and polled by nobody else */
     set_events(conn);
     if (!is_moved) {
         LOG(&conn->log, LOG_INFO, "opened");

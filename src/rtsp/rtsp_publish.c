@@ -61,7 +61,11 @@ void rtsp_publish_stop(struct rtsp_session *session)
         return;
     struct rtsp_conn *conn = session->conn;
     timer_stop(conn->loop, &session->report_timer);
-    buf_append(&conn->in, ingest_unparsed(session->ingest));
+    struct buf unparsed = { 0 };
+    buf_append(&unparsed, ingest_unparsed(session->ingest));
+    buf_append(&unparsed, buf_span(&conn->in));
+    buf_fini(&conn->in);
+    conn->in = unparsed;
     ingest_fini(session->ingest);
     session->ingest = mem_free(session->ingest);
     session->stream = stream_end(session->stream);
@@ -119,6 +123,8 @@ static ssize_t on_request(struct rtsp_session *session, struct span in)
         ingest_skip(session->ingest, (size_t)used);
         return used;
     }
+    if (used == -EAGAIN && in.len > MESSAGE_MAX_HEAD)
+        return -EMSGSIZE; /* it would have to fit into a slab with its body */
     if (used < 0)
         return used;
     ingest_skip(session->ingest, (size_t)used);

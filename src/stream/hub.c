@@ -24,6 +24,7 @@ void hub_init(struct hub *hub, struct loop *loop, struct hub **others,
 void hub_fini(struct hub *hub)
 {
     ASSERT(map_count(hub->streams) == 0 && list_is_empty(&hub->held));
+    timer_stop(hub->loop, &hub->hold);
     if (hub->control)
         slab_unref(hub->control);
     hub->streams = map_destroy(hub->streams);

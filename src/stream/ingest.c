@@ -11,8 +11,8 @@
 /* Frames without a marker after which a track is believed to have none. */
 enum { TRUST_FRAMES = 3 };
 
-/* The least room for a receive: a slab with less is left. */
-enum { LEAST_ROOM = 2048, MOST_ROOM = SLAB_SMALL / 2 };
+/* The room for a receive is what the last turn brought, within these. */
+enum { LEAST_ROOM = 2048, MOST_ROOM = SLAB_LARGE / 2 };
 
 void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
                  struct counters *counters, const uint32_t *ssrcs)
@@ -68,14 +68,26 @@ static void change_slab(struct ingest *ingest, bool is_large)
     ingest->end = rest;
 }
 
+/* Does the slab have room for a receive, or is it as good as another one would be? */
+static bool has_room(const struct ingest *ingest, uint32_t least)
+{
+    if (!ingest->slab)
+        return false;
+    bool is_best = ingest->begin == 0 && ingest->slab->size == SLAB_LARGE;
+    return is_best || ingest->slab->size - ingest->end >= least;
+}
+
 struct room ingest_room(struct ingest *ingest)
 {
     uint32_t least = MIN(MAX(ingest->wanted, (uint32_t)LEAST_ROOM), (uint32_t)MOST_ROOM);
+    bool     needs_large = ingest->end - ingest->begin + least > SLAB_SMALL;
     /* Nobody else holds it and nothing is left in it: the same warm bytes again. */
     if (ingest->slab && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
         ingest->begin = ingest->end = 0;
-    if (!ingest->slab || ingest->slab->size - ingest->end < least)
-        change_slab(ingest, ingest->end - ingest->begin + least > SLAB_SMALL);
+    bool is_too_large = ingest->end == 0 && !needs_large && ingest->slab &&
+                        ingest->slab->size == SLAB_LARGE;
+    if (!has_room(ingest, least) || is_too_large)
+        change_slab(ingest, needs_large);
     return (struct room){ ingest->slab->bytes + ingest->end, ingest->slab->size - ingest->end };
 }
 
