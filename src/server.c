@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -10,7 +9,6 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/version.h"
 #include "conf/conf.h"
 #include "demo/demo_source.h"
 #include "loop/loop.h"
@@ -243,16 +241,6 @@ static void open_signals(void)
 
 /* The beginning */
 
-static void announce(const char *conf_file)
-{
-    LOG(NULL, LOG_INFO, "millrace %s, %s", MILLRACE_VERSION, MILLRACE_PLATFORM);
-    if (!conf_file)
-        return;
-    char *absolute = realpath(conf_file, NULL);
-    LOG(NULL, LOG_INFO, "configuration loaded from %s", absolute ? absolute : conf_file);
-    free(absolute);
-}
-
 static void warn_of_missing(const struct conf *conf)
 {
     const struct {
@@ -269,11 +257,10 @@ static void warn_of_missing(const struct conf *conf)
                 servers[i].name, servers[i].address);
 }
 
-static int start(const char *conf_file)
+static int start(void)
 {
     struct errmsg      why;
     const struct conf *conf = server.conf;
-    announce(conf_file);
     warn_of_missing(conf);
     loop_init(&server.main, "main", 0);
     open_signals();
@@ -296,7 +283,7 @@ int server_run(const char *conf_file, struct conf *conf)
 {
     server.conf = conf_ref(conf);
     log_set_level(conf->log_level);
-    int err = start(conf_file);
+    int err = start();
     if (err == 0)
         loop_run(&server.main);
     else

@@ -420,7 +420,9 @@ static void log_spinner(void *arg)
 {
     crash_init();
     pthread_t thread = start_spinner(false);
-    crash_log_thread(thread, "loop is late");
+    /* On a loaded machine a thread may sleep through the time that one answer has. */
+    for (int i = 0; i < 20; i++)
+        crash_log_thread(thread, "loop is late");
     end_spinner(thread);
 }
 
@@ -464,13 +466,14 @@ static void log_thread_of_library(void *arg)
     crash_init();
     (void)sem_init(&never, 0, 0);
     (void)pthread_create(&thread, NULL, (void *(*)(void *))(uintptr_t)sem_wait, &never);
-    crash_log_thread(thread, "waits");
+    for (int i = 0; i < 20; i++)
+        crash_log_thread(thread, "waits");
     _exit(0);
 }
 
 static void a_thread_of_a_library_tells_its_stack(void **state)
 {
-    const char *const wanted[] = { " WAR stack of thread '", "': libc.so.6+0x", " < libc.so.6+0x" };
+    const char *const wanted[] = { " WAR stack of thread '", "': libc.so.", " < libc.so." };
     if (HAS_SANITIZER)
         skip();
     test_child_run(STDOUT_FILENO, log_thread_of_library, NULL, &child);

@@ -51,17 +51,17 @@ static void static_types_are_those_of_rfc_3551(void **state)
         const char   *rtpmap;
     } cases[] = {
         { "PCMU", 0, CODEC_G711, 8000, 1, "PCMU/8000" },
-        { "GSM", 3, CODEC_GENERIC, 8000, 1, NULL },
-        { "DVI4 of 16 kHz", 6, CODEC_GENERIC, 16000, 1, NULL },
+        { "GSM", 3, CODEC_GENERIC, 8000, 1, "none" },
+        { "DVI4 of 16 kHz", 6, CODEC_GENERIC, 16000, 1, "none" },
         { "PCMA", 8, CODEC_G711, 8000, 1, "PCMA/8000" },
         { "G722, whose clock is half of what it is", 9, CODEC_G722, 8000, 1, "G722/8000" },
         { "L16 stereo", 10, CODEC_LPCM, 44100, 2, "L16/44100/2" },
         { "L16 mono", 11, CODEC_LPCM, 44100, 1, "L16/44100/1" },
-        { "MPA", 14, CODEC_MPEG1_AUDIO, 90000, 0, NULL },
+        { "MPA", 14, CODEC_MPEG1_AUDIO, 90000, 0, "none" },
         { "JPEG", 26, CODEC_MJPEG, 90000, 0, "JPEG/90000" },
-        { "MPV", 32, CODEC_MPEG1_VIDEO, 90000, 0, NULL },
+        { "MPV", 32, CODEC_MPEG1_VIDEO, 90000, 0, "none" },
         { "MP2T", 33, CODEC_MPEGTS, 90000, 0, "MP2T/90000" },
-        { "H263", 34, CODEC_GENERIC, 90000, 0, NULL },
+        { "H263", 34, CODEC_GENERIC, 90000, 0, "none" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint32_t            clock_rate = 0;
@@ -71,8 +71,7 @@ static void static_types_are_those_of_rfc_3551(void **state)
         CHECK(codec && codec->id == cases[i].codec, cases[i].name);
         CHECK(clock_rate == cases[i].clock_rate && channels == cases[i].channels, cases[i].name);
         const char *rtpmap = codec_static_rtpmap(cases[i].payload_type);
-        CHECK(!rtpmap == !cases[i].rtpmap, cases[i].name);
-        CHECK(!rtpmap || strcmp(rtpmap, cases[i].rtpmap) == 0, cases[i].name);
+        CHECK(strcmp(rtpmap ? rtpmap : "none", cases[i].rtpmap) == 0, cases[i].name);
     }
 }
 
@@ -92,37 +91,37 @@ static void keyframes_are_seen_in_the_first_bytes(void **state)
 {
     static const struct {
         const char   *name;
-        enum codec_id codec;
         struct span   payload;
+        enum codec_id codec;
         bool          starts;
     } cases[] = {
-        { "VP8 key", CODEC_VP8, BYTES("\x10\x50\x01\x00"), true },
-        { "VP8 delta", CODEC_VP8, BYTES("\x10\x51\x01\x00"), false },
-        { "VP8 key, goes on", CODEC_VP8, BYTES("\x00\x50\x01\x00"), false },
-        { "VP8 second partition", CODEC_VP8, BYTES("\x11\x50\x01\x00"), false },
-        { "VP8 not for reference, reserved bit", CODEC_VP8, BYTES("\x78\x50"), true },
-        { "VP8 7-bit picture id", CODEC_VP8, BYTES("\x90\x80\x11\x50"), true },
-        { "VP8 15-bit picture id", CODEC_VP8, BYTES("\x90\x80\x91\x11\x50"), true },
-        { "VP8 15-bit id, delta", CODEC_VP8, BYTES("\x90\x80\x91\x11\x51"), false },
-        { "VP8 all extensions", CODEC_VP8, BYTES("\x90\xf0\x91\x11\x01\x01\x50"), true },
-        { "VP8 all extensions, delta", CODEC_VP8, BYTES("\x90\xf0\x90\x10\x00\x00\x51"), false },
-        { "VP8 without a frame", CODEC_VP8, BYTES("\x10"), false },
-        { "VP8 extension cut short", CODEC_VP8, BYTES("\x90\x80"), false },
-        { "VP8 picture id cut short", CODEC_VP8, BYTES("\x90\x80\x91\x11"), false },
-        { "VP9 key", CODEC_VP9, BYTES("\x08"), true },
-        { "VP9 delta", CODEC_VP9, BYTES("\x48"), false },
-        { "VP9 key, goes on", CODEC_VP9, BYTES("\x04"), false },
-        { "VP9 base layer", CODEC_VP9, BYTES("\xa8\x12\x00\x00"), true },
-        { "VP9 base layer, 15-bit id", CODEC_VP9, BYTES("\xa8\x92\x12\x10\x00"), true },
-        { "VP9 upper layer", CODEC_VP9, BYTES("\xa8\x12\x03\x00"), false },
-        { "VP9 upper layer, 15-bit id", CODEC_VP9, BYTES("\xa8\x92\x12\x02\x00"), false },
-        { "VP9 layers cut short", CODEC_VP9, BYTES("\xa8\x92\x12"), false },
-        { "VP9 layers without id", CODEC_VP9, BYTES("\x28\x02"), false },
-        { "AV1 new sequence", CODEC_AV1, BYTES("\x18\x0a"), true },
-        { "AV1 inside a sequence", CODEC_AV1, BYTES("\x10\x0a"), false },
-        { "AV1 goes on", CODEC_AV1, BYTES("\x98\x0a"), false },
-        { "H264 IDR", CODEC_H264, BYTES("\x65\x88"), true },
-        { "H265 IDR", CODEC_H265, BYTES("\x26\x01"), true },
+        { "VP8 key", BYTES("\x10\x50\x01\x00"), CODEC_VP8, true },
+        { "VP8 delta", BYTES("\x10\x51\x01\x00"), CODEC_VP8, false },
+        { "VP8 key, goes on", BYTES("\x00\x50\x01\x00"), CODEC_VP8, false },
+        { "VP8 second partition", BYTES("\x11\x50\x01\x00"), CODEC_VP8, false },
+        { "VP8 not for reference, reserved bit", BYTES("\x78\x50"), CODEC_VP8, true },
+        { "VP8 7-bit picture id", BYTES("\x90\x80\x11\x50"), CODEC_VP8, true },
+        { "VP8 15-bit picture id", BYTES("\x90\x80\x91\x11\x50"), CODEC_VP8, true },
+        { "VP8 15-bit id, delta", BYTES("\x90\x80\x91\x11\x51"), CODEC_VP8, false },
+        { "VP8 all extensions", BYTES("\x90\xf0\x91\x11\x01\x01\x50"), CODEC_VP8, true },
+        { "VP8 all extensions, delta", BYTES("\x90\xf0\x90\x10\x00\x00\x51"), CODEC_VP8, false },
+        { "VP8 without a frame", BYTES("\x10"), CODEC_VP8, false },
+        { "VP8 extension cut short", BYTES("\x90\x80"), CODEC_VP8, false },
+        { "VP8 picture id cut short", BYTES("\x90\x80\x91\x11"), CODEC_VP8, false },
+        { "VP9 key", BYTES("\x08"), CODEC_VP9, true },
+        { "VP9 delta", BYTES("\x48"), CODEC_VP9, false },
+        { "VP9 key, goes on", BYTES("\x04"), CODEC_VP9, false },
+        { "VP9 base layer", BYTES("\xa8\x12\x00\x00"), CODEC_VP9, true },
+        { "VP9 base layer, 15-bit id", BYTES("\xa8\x92\x12\x10\x00"), CODEC_VP9, true },
+        { "VP9 upper layer", BYTES("\xa8\x12\x03\x00"), CODEC_VP9, false },
+        { "VP9 upper layer, 15-bit id", BYTES("\xa8\x92\x12\x02\x00"), CODEC_VP9, false },
+        { "VP9 layers cut short", BYTES("\xa8\x92\x12"), CODEC_VP9, false },
+        { "VP9 layers without id", BYTES("\x28\x02"), CODEC_VP9, false },
+        { "AV1 new sequence", BYTES("\x18\x0a"), CODEC_AV1, true },
+        { "AV1 inside a sequence", BYTES("\x10\x0a"), CODEC_AV1, false },
+        { "AV1 goes on", BYTES("\x98\x0a"), CODEC_AV1, false },
+        { "H264 IDR", BYTES("\x65\x88"), CODEC_H264, true },
+        { "H265 IDR", BYTES("\x26\x01"), CODEC_H265, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         unsigned flags = codec_get(cases[i].codec)->inspect(cases[i].payload);

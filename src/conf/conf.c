@@ -23,7 +23,7 @@ static struct shared_conf *shared(const struct conf *conf)
 
 static void read_defaults(enum setting_scope scope, void *values)
 {
-    SETTINGS_FOREACH (setting, settings_of(scope)) {
+    for (const struct setting *setting = settings_of(scope); setting->name; setting++) {
         struct span text = span_from_string(setting->initial);
         int         err = value_read_text(setting, text, setting_field(setting, values), NULL);
         ASSERT(err == 0);
@@ -42,7 +42,7 @@ static struct conf *conf_create(void)
 /* What an entry inherits belongs to the defaults. */
 static void free_path(struct conf_path *path)
 {
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
         if (conf_path_is_own(path, setting))
             value_fini(setting, setting_field(setting, path));
     }
@@ -55,9 +55,9 @@ static void conf_free(struct conf *conf)
     for (size_t i = 0; i < conf->path_count; i++)
         free_path(&conf->paths[i]);
     mem_free(conf->paths);
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH))
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++)
         value_fini(setting, setting_field(setting, &conf->defaults));
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_GLOBAL))
+    for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++)
         value_fini(setting, setting_field(setting, conf));
     mem_free(shared(conf));
 }

@@ -47,7 +47,7 @@ struct conf_path {
     bool               override_publisher;
     /* Bit i: row i of the path settings is the entry's own; others are those of the defaults,
      * and what they point at belongs to them. */
-    uint64_t own[CONF_MAX_PATH_SETTINGS / 64];
+    uint64_t           own[CONF_MAX_PATH_SETTINGS / 64];
 };
 
 struct conf {
@@ -102,7 +102,7 @@ void conf_print_reference(struct buf *out);
 /** One difference between two configurations. */
 struct conf_change {
     enum { CONF_SETTING_CHANGED, CONF_PATH_ADDED, CONF_PATH_REMOVED } kind;
-    const struct setting   *setting;       /* the row (conf/settings.h) of a changed setting */
+    const struct setting   *setting;        /* the row (conf/settings.h) of a changed setting */
     const struct conf_path *before, *after; /* the path; both NULL for a global setting */
 };
 typedef void conf_change_fn(void *arg, const struct conf_change *change);

@@ -15,7 +15,7 @@ struct checker {
 /* What an entry has not set itself is that of the defaults, text included. */
 static void inherit(struct conf *conf, struct conf_path *path)
 {
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
         if (!conf_path_is_own(path, setting))
             memcpy(setting_field(setting, path), setting_field(setting, &conf->defaults),
                    setting->size);
@@ -33,8 +33,7 @@ static int blame_variable(struct checker *checker, struct span variable, int err
 }
 
 /* The map in the file that holds a path's own values, those of the defaults, or the globals. */
-static const struct yaml_node *find_map(const struct checker *checker,
-                                        const struct conf_path *path)
+static const struct yaml_node *find_map(const struct checker *checker, const struct conf_path *path)
 {
     const struct yaml_node *root = checker->input->root;
     if (!path)
@@ -82,8 +81,7 @@ static int blame_path(struct checker *checker, const struct conf_path *path, con
                       int err)
 {
     const struct setting *setting = settings_find(SCOPE_PATH, span_from_string(key));
-    (void)errmsg_prefix(checker->why, err, "path '%s'",
-                        quote(span_from_string(path->name)).text);
+    (void)errmsg_prefix(checker->why, err, "path '%s'", quote(span_from_string(path->name)).text);
     return blame_value(checker, conf_path_is_own(path, setting) ? path : &checker->conf->defaults,
                        key, err);
 }
@@ -91,12 +89,12 @@ static int blame_path(struct checker *checker, const struct conf_path *path, con
 static int check_ranges(struct checker *checker)
 {
     struct conf *conf = checker->conf;
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_GLOBAL)) {
+    for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++) {
         int err = value_check(setting, setting_field(setting, conf), checker->why);
         if (err < 0)
             return blame_global(checker, setting->name, err);
     }
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
         int err = value_check(setting, setting_field(setting, &conf->defaults), checker->why);
         if (err < 0)
             return blame_defaults(checker, setting->name, err);
@@ -137,9 +135,9 @@ static int check_aliases(struct checker *checker)
         if (!path_name_is_catch_all(path->name))
             continue;
         if (found)
-            return blame_entry(checker, path,
-                               errmsg_set(checker->why, -EINVAL,
-                                          "all_others, all and '~^.*$' are aliases"));
+            return blame_entry(
+                checker, path,
+                errmsg_set(checker->why, -EINVAL, "all_others, all and '~^.*$' are aliases"));
         found = path;
     }
     return 0;
@@ -151,7 +149,7 @@ static int check_path(struct checker *checker, struct conf_path *path)
     int         err = path_check(path, &key, checker->why);
     if (err < 0)
         return key ? blame_path(checker, path, key, err) : blame_entry(checker, path, err);
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
         err = value_check(setting, setting_field(setting, path), checker->why);
         if (err < 0)
             return blame_path(checker, path, setting->name, err);

@@ -10,7 +10,7 @@ static void diff_settings(const struct diff *diff, enum setting_scope scope, con
                           const void *after, struct conf_change change)
 {
     change.kind = CONF_SETTING_CHANGED;
-    SETTINGS_FOREACH (setting, settings_of(scope)) {
+    for (const struct setting *setting = settings_of(scope); setting->name; setting++) {
         if (value_equal(setting, setting_value(setting, before), setting_value(setting, after)))
             continue;
         change.setting = setting;

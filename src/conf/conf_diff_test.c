@@ -6,7 +6,7 @@
 static void note(void *arg, const struct conf_change *change)
 {
     const struct conf_path *path = change->after ? change->after : change->before;
-    const char *marks[] = { "", "+", "-" };
+    const char             *marks[] = { "", "+", "-" };
     buf_printf(arg, "%s%s%s%s ", marks[change->kind], path ? path->name : "",
                path && change->setting ? "." : "", change->setting ? change->setting->name : "");
 }
@@ -35,8 +35,8 @@ static void differences_are_told(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(conf_unref) struct conf *before = NULL, *after = NULL;
-        AUTO(buf_fini) struct buf told = { 0 };
-        struct errmsg why = { "" };
+        AUTO(buf_fini) struct buf     told = { 0 };
+        struct errmsg                 why = { "" };
         CHECK(conf_load_text("a", span_from_string(cases[i].before), NULL, &before, &why) == 0,
               why.text);
         CHECK(conf_load_text("b", span_from_string(cases[i].after), NULL, &after, &why) == 0,
@@ -60,7 +60,7 @@ static void check_ends(void *arg, const struct conf_change *change)
 static void a_change_has_both_ends(void **state)
 {
     AUTO(conf_unref) struct conf *before = NULL, *after = NULL;
-    int count = 0;
+    int                           count = 0;
     assert_int_equal(conf_load_text("a", BYTES("paths: {a: {maxReaders: 1}}"), NULL, &before, NULL),
                      0);
     assert_int_equal(conf_load_text("b", BYTES("paths: {a: {maxReaders: 2}}"), NULL, &after, NULL),

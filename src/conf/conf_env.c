@@ -80,15 +80,14 @@ static int read_path_variable(struct conf *conf, struct span rest, struct span v
 }
 
 /* `rest` is the variable's name without its prefix. */
-static int read_variable(struct conf *conf, struct span rest, struct span value,
-                         struct errmsg *why)
+static int read_variable(struct conf *conf, struct span rest, struct span value, struct errmsg *why)
 {
     const struct setting *setting;
     if (span_starts_with(rest, PATHS_PART))
         return read_path_variable(conf, span_skip(rest, strlen(PATHS_PART)), value, why);
     if (span_starts_with(rest, DEFAULTS_PART))
-        return read_key(SCOPE_PATH, span_skip(rest, strlen(DEFAULTS_PART)), value,
-                        &conf->defaults, &setting, why);
+        return read_key(SCOPE_PATH, span_skip(rest, strlen(DEFAULTS_PART)), value, &conf->defaults,
+                        &setting, why);
     return read_key(SCOPE_GLOBAL, rest, value, conf, &setting, why);
 }
 

@@ -22,10 +22,14 @@ static void variables_come_over_the_file(void **state)
     } cases[] = {
         { "over the default", "", { "MTX_READTIMEOUT=20s" }, "\nreadTimeout: 20s\n" },
         { "over the file", "readTimeout: 5s", { "MTX_READTIMEOUT=20s" }, "\nreadTimeout: 20s\n" },
-        { "mends what a file has wrong", "readTimeout: 0s", { "MTX_READTIMEOUT=20s" },
+        { "mends what a file has wrong",
+          "readTimeout: 0s",
+          { "MTX_READTIMEOUT=20s" },
           "\nreadTimeout: 20s\n" },
         { "the old prefix", "", { "RTSP_READTIMEOUT=20s" }, "\nreadTimeout: 20s\n" },
-        { "the new prefix wins", "", { "MTX_READTIMEOUT=20s", "RTSP_READTIMEOUT=30s" },
+        { "the new prefix wins",
+          "",
+          { "MTX_READTIMEOUT=20s", "RTSP_READTIMEOUT=30s" },
           "\nreadTimeout: 20s\n" },
         { "boolean", "", { "MTX_API=YES" }, "api: true\n" },
         { "integer", "", { "MTX_WORKERS=3" }, "\nworkers: 3\n" },
@@ -33,32 +37,42 @@ static void variables_come_over_the_file(void **state)
         { "word", "", { "MTX_GOPCACHE=no" }, "\ngopCache: \"no\"\n" },
         { "list", "", { "MTX_RTSPTRANSPORTS=udp,tcp" }, "\nrtspTransports: [tcp, udp]\n" },
         { "empty list", "", { "MTX_RTSPTRANSPORTS=" }, "\nrtspTransports: []\n" },
-        { "a value with =", "paths: {a: {source: redirect}}",
+        { "a value with =",
+          "paths: {a: {source: redirect}}",
           { "MTX_PATHS_A_SOURCEREDIRECT=rtsp://h/?a=b" },
           "\n    sourceRedirect: \"rtsp://h/?a=b\"\n" },
         { "path defaults", "", { "MTX_PATHDEFAULTS_MAXREADERS=3" }, "\n  maxReaders: 3\n" },
-        { "a path that is there", "paths:\n  cam1: {maxReaders: 3}",
+        { "a path that is there",
+          "paths:\n  cam1: {maxReaders: 3}",
           { "MTX_PATHS_CAM1_SOURCE=demo" },
           "paths:\n  cam1:\n    maxReaders: 3\n    source: demo\n" },
-        { "a path that is not there", "", { "MTX_PATHS_CAM1_SOURCE=demo" },
+        { "a path that is not there",
+          "",
+          { "MTX_PATHS_CAM1_SOURCE=demo" },
           "paths:\n  cam1:\n    source: demo\n" },
-        { "two keys of it", "",
+        { "two keys of it",
+          "",
           { "MTX_PATHS_CAM1_SOURCE=demo", "MTX_PATHS_CAM1_MAXREADERS=1" },
           "paths:\n  cam1:\n    maxReaders: 1\n    source: demo\n" },
-        { "the name ends at an underscore", "", { "MTX_PATHS_MY_CAM_SOURCE=demo" },
+        { "the name ends at an underscore",
+          "",
+          { "MTX_PATHS_MY_CAM_SOURCE=demo" },
           "paths:\n  my:\n" },
         { "a name alone", "", { "MTX_PATHS_CAM1=x" }, "paths:\n  cam1:\n" },
-        { "new entries are sorted in", "paths: {b: , all_others: , ~x: }",
+        { "new entries are sorted in",
+          "paths: {b: , all_others: , ~x: }",
           { "MTX_PATHS_C_SOURCE=demo", "MTX_PATHS_A_SOURCE=demo" },
           "paths:\n  a:\n    source: demo\n  b:\n  c:\n    source: demo\n  \"~x\":\n"
           "  all_others:\n" },
-        { "all_others can't be reached, but all can", "", { "MTX_PATHS_ALL_MAXREADERS=1" },
+        { "all_others can't be reached, but all can",
+          "",
+          { "MTX_PATHS_ALL_MAXREADERS=1" },
           "paths:\n  all:\n    maxReaders: 1\n" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(conf_unref) struct conf *conf = NULL;
-        AUTO(buf_fini) struct buf printed = { 0 };
-        struct errmsg why = { "" };
+        AUTO(buf_fini) struct buf     printed = { 0 };
+        struct errmsg                 why = { "" };
         CHECK(load(cases[i].yaml, cases[i].variables, &conf, &why) == 0, why.text);
         conf_print(conf, &printed);
         CHECK(strstr(buf_string(&printed), cases[i].want), cases[i].name);
@@ -75,8 +89,8 @@ static void others_are_not_looked_at(void **state)
         "MTX_CONFKEY", "MTX_MAXREADERS=1",   "PATH=/bin",           NULL,
     };
     AUTO(conf_unref) struct conf *plain = NULL, *conf = NULL;
-    AUTO(buf_fini) struct buf want = { 0 }, got = { 0 };
-    struct errmsg why = { "" };
+    AUTO(buf_fini) struct buf     want = { 0 }, got = { 0 };
+    struct errmsg                 why = { "" };
     assert_int_equal(load("", NULL, &plain, NULL), 0);
     /* A variable without `=` has an empty value, as getenv() would say; that of API is left out
      * here, as it is a mistake. */
@@ -99,38 +113,62 @@ static void mistakes_name_the_variable(void **state)
         const char *variables[MAX_VARIABLES];
         const char *want;
     } cases[] = {
-        { "duration", "", { "MTX_READTIMEOUT=5" },
+        { "duration",
+          "",
+          { "MTX_READTIMEOUT=5" },
           "MTX_READTIMEOUT: '5' is not a duration; write a number with a unit, like 10s or "
           "1m30s" },
-        { "the old prefix", "", { "RTSP_READTIMEOUT=5" },
+        { "the old prefix",
+          "",
+          { "RTSP_READTIMEOUT=5" },
           "RTSP_READTIMEOUT: '5' is not a duration; write a number with a unit, like 10s or "
           "1m30s" },
         { "boolean", "", { "MTX_API=1" }, "MTX_API: '1' is not a boolean; write yes or no" },
-        { "list", "", { "MTX_RTSPTRANSPORTS=tcp, udp" },
+        { "list",
+          "",
+          { "MTX_RTSPTRANSPORTS=tcp, udp" },
           "MTX_RTSPTRANSPORTS: ' udp' is not one of multicast, tcp, udp" },
-        { "path defaults", "", { "MTX_PATHDEFAULTS_MAXREADERS=x" },
+        { "path defaults",
+          "",
+          { "MTX_PATHDEFAULTS_MAXREADERS=x" },
           "MTX_PATHDEFAULTS_MAXREADERS: 'x' is not a whole number" },
-        { "path", "", { "MTX_PATHS_CAM1_MAXREADERS=x" },
+        { "path",
+          "",
+          { "MTX_PATHS_CAM1_MAXREADERS=x" },
           "MTX_PATHS_CAM1_MAXREADERS: 'x' is not a whole number" },
-        { "a limit", "", { "MTX_READTIMEOUT=" },
+        { "a limit",
+          "",
+          { "MTX_READTIMEOUT=" },
           "MTX_READTIMEOUT: 'readTimeout' must be greater than zero" },
-        { "a limit, old prefix", "", { "RTSP_WRITEQUEUESIZE=3" },
+        { "a limit, old prefix",
+          "",
+          { "RTSP_WRITEQUEUESIZE=3" },
           "RTSP_WRITEQUEUESIZE: 'writeQueueSize' must be a power of two" },
-        { "a limit of the defaults", "", { "MTX_PATHDEFAULTS_MAXREADERS=-1" },
+        { "a limit of the defaults",
+          "",
+          { "MTX_PATHDEFAULTS_MAXREADERS=-1" },
           "MTX_PATHDEFAULTS_MAXREADERS: pathDefaults: 'maxReaders' must be in the range of 0 to "
           "2147483647 readers, not -1" },
-        { "a limit of a path", "", { "MTX_PATHS_CAM1_MAXREADERS=-1" },
+        { "a limit of a path",
+          "",
+          { "MTX_PATHS_CAM1_MAXREADERS=-1" },
           "MTX_PATHS_CAM1_MAXREADERS: path 'cam1': 'maxReaders' must be in the range of 0 to "
           "2147483647 readers, not -1" },
-        { "over a file's good value", "paths:\n  cam1:\n    source: demo\n",
+        { "over a file's good value",
+          "paths:\n  cam1:\n    source: demo\n",
           { "MTX_PATHS_CAM1_SOURCE=foo" },
           "MTX_PATHS_CAM1_SOURCE: path 'cam1': invalid source: 'foo'" },
-        { "inherited from a variable", "paths:\n  cam1:\n", { "MTX_PATHDEFAULTS_SOURCE=foo" },
+        { "inherited from a variable",
+          "paths:\n  cam1:\n",
+          { "MTX_PATHDEFAULTS_SOURCE=foo" },
           "MTX_PATHDEFAULTS_SOURCE: path 'cam1': invalid source: 'foo'" },
-        { "a name", "", { "MTX_PATHS_A@B_SOURCE=demo" },
+        { "a name",
+          "",
+          { "MTX_PATHS_A@B_SOURCE=demo" },
           "MTX_PATHS_A@B_SOURCE: invalid path name 'a@b': can contain only alphanumeric "
           "characters, underscore, dot, minus, slash" },
-        { "another's variable is not blamed", "paths:\n  my_cam:\n    source: foo\n",
+        { "another's variable is not blamed",
+          "paths:\n  my_cam:\n    source: foo\n",
           { "MTX_PATHS_MY_CAM_SOURCE=x", "MTX_PATHS_MY_SOURCE=demo" },
           "f.yml:3:13: path 'my_cam': invalid source: 'foo'" },
         { "no value", "", { "MTX_API" }, "MTX_API: '' is not a boolean; write yes or no" },
@@ -147,16 +185,16 @@ static void mistakes_name_the_variable(void **state)
 static void variables_alone_are_enough(void **state)
 {
     AUTO(conf_unref) struct conf *conf = NULL;
-    char          first[] = "MTX_FRAMEHOLD=5ms", second[] = "MTX_FRAMEHOLD=1h";
-    char         *variables[] = { first, NULL };
-    struct errmsg why = { "" };
+    char                          first[] = "MTX_FRAMEHOLD=5ms", second[] = "MTX_FRAMEHOLD=1h";
+    char                         *variables[] = { first, NULL };
+    struct errmsg                 why = { "" };
     CHECK(conf_load(NULL, variables, &conf, &why) == 0, why.text);
     assert_int_equal(conf->frame_hold_ns, 5 * NS_PER_MS);
     variables[0] = second;
     struct conf *other = NULL;
     assert_int_equal(conf_load(NULL, variables, &other, &why), -EINVAL);
-    assert_string_equal(why.text,
-                        "MTX_FRAMEHOLD: 'frameHold' must be in the range of 0 to 100ms, not 1h0m0s");
+    assert_string_equal(
+        why.text, "MTX_FRAMEHOLD: 'frameHold' must be in the range of 0 to 100ms, not 1h0m0s");
 }
 
 TESTS(variables_come_over_the_file, others_are_not_looked_at, mistakes_name_the_variable,

@@ -14,7 +14,7 @@ const char *__lsan_default_suppressions(void)
 static void write_and_read_back(const struct conf *conf)
 {
     AUTO(conf_unref) struct conf *again = NULL;
-    AUTO(buf_fini) struct buf first = { 0 }, second = { 0 };
+    AUTO(buf_fini) struct buf     first = { 0 }, second = { 0 };
     conf_print(conf, &first);
     int err = conf_load_text("printed", buf_span(&first), NULL, &again, NULL);
     ASSERT(err == 0);
@@ -36,8 +36,8 @@ static void look_up(const struct conf *conf, struct span name)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(conf_unref) struct conf *conf = NULL;
-    struct errmsg why = { "" };
-    int           err = conf_load_text("f.yml", (struct span){ data, size }, NULL, &conf, &why);
+    struct errmsg                 why = { "" };
+    int err = conf_load_text("f.yml", (struct span){ data, size }, NULL, &conf, &why);
     ASSERT(err == 0 || why.text[0]);
     if (err < 0)
         return 0;

@@ -94,7 +94,7 @@ void conf_sort_paths(struct conf *conf)
 
 static size_t own_index(const struct setting *setting)
 {
-    return (size_t)(setting - settings_of(SCOPE_PATH)->rows);
+    return (size_t)(setting - settings_of(SCOPE_PATH));
 }
 
 bool conf_path_is_own(const struct conf_path *path, const struct setting *setting)

@@ -15,7 +15,7 @@ static void print_path(const struct conf_path *path, struct buf *out)
     buf_append_string(out, "  ");
     yaml_print_string(span_from_string(path->name), out);
     buf_append_string(out, ":\n");
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH)) {
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
         if (conf_path_is_own(path, setting))
             print_setting(setting, path, "    ", out);
     }
@@ -23,10 +23,10 @@ static void print_path(const struct conf_path *path, struct buf *out)
 
 void conf_print(const struct conf *conf, struct buf *out)
 {
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_GLOBAL))
+    for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++)
         print_setting(setting, conf, "", out);
     buf_append_string(out, "pathDefaults:\n");
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH))
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++)
         print_setting(setting, &conf->defaults, "  ", out);
     buf_append_string(out, conf->path_count ? "paths:\n" : "paths: {}\n");
     for (size_t i = 0; i < conf->path_count; i++)

@@ -15,14 +15,15 @@ static void what_is_printed_loads_as_the_same(void **state)
         "gopCache: no\ngopCacheMaxSize: 1000000B\nframeHold: 0s\nworkers: 7\napi: yes\n"
         "apiAddress: '[::1]:1'\n",
         "pathDefaults: {maxReaders: 3, source: demo}\npaths: {a: , b: {maxReaders: 3}}",
-        "paths: {\"~^a\\\"b\\\\\\\\'#: \\t$\": , \"~\\xe4\\u2028\\x7f\": , yes: , 5: , ~: , null: , "
+        "paths: {\"~^a\\\"b\\\\\\\\'#: \\t$\": , \"~\\xe4\\u2028\\x7f\": , yes: , 5: , ~: , null: "
+        ", "
         "-: , a.b/c: , all: }",
         "paths: {a: {source: redirect, sourceRedirect: 'rtsp://h/?a=\"b\"#:c'}}",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(conf_unref) struct conf *conf = NULL, *again = NULL;
-        AUTO(buf_fini) struct buf printed = { 0 }, second = { 0 };
-        struct errmsg why = { "" };
+        AUTO(buf_fini) struct buf     printed = { 0 }, second = { 0 };
+        struct errmsg                 why = { "" };
         if (conf_load_text("f.yml", span_from_string(cases[i]), NULL, &conf, &why) < 0)
             fail_msg("%s", why.text);
         conf_print(conf, &printed);
@@ -36,7 +37,7 @@ static void what_is_printed_loads_as_the_same(void **state)
 static void entries_print_only_what_is_their_own(void **state)
 {
     AUTO(conf_unref) struct conf *conf = NULL;
-    AUTO(buf_fini) struct buf printed = { 0 };
+    AUTO(buf_fini) struct buf     printed = { 0 };
     assert_int_equal(conf_load_text("f.yml",
                                     BYTES("pathDefaults: {maxReaders: 5}\n"
                                           "paths: {all_others: , cam1: {source: demo}}"),

@@ -58,8 +58,8 @@ static const char path_introduction[] =
     "can't be used. What an entry does not set is taken from `pathDefaults`.\n"
     "\n"
     "Expressions are PCRE2's, match anywhere in the name unless they hold `^` or `$`, and what "
-    "their groups matched is `$G1`, `$G2`, ... A name that an expression needs more than %d steps "
-    "for does not match.\n"
+    "their groups matched is `$G1`, `$G2`, ... An expression that would need more than %d "
+    "steps for a name does not match it.\n"
     "\n"
     "These keys may stand in `pathDefaults` and in each entry of `paths`:\n";
 
@@ -67,7 +67,7 @@ static void print_table(enum setting_scope scope, const void *defaults, struct b
 {
     buf_append_string(out, "\n| key | type | default | allowed | a change applies | meaning |\n"
                            "| --- | --- | --- | --- | --- | --- |\n");
-    SETTINGS_FOREACH (setting, settings_of(scope)) {
+    for (const struct setting *setting = settings_of(scope); setting->name; setting++) {
         buf_printf(out, "| %s | %s | `", setting->name, value_type_name(setting));
         value_print(setting, setting_value(setting, defaults), out);
         buf_append_string(out, "` | ");
@@ -84,6 +84,6 @@ void conf_print_reference(struct buf *out)
     buf_append_string(out, introduction);
     buf_append_string(out, "\n## Global settings\n");
     print_table(SCOPE_GLOBAL, conf, out);
-    buf_printf(out, path_introduction, CONF_REGEX_MATCH_LIMIT);
+    buf_printf(out, path_introduction, CONF_REGEX_STEPS);
     print_table(SCOPE_PATH, &conf->defaults, out);
 }

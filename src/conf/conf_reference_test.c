@@ -13,7 +13,7 @@ static void locate_document(char *out, size_t size)
 /* MILLRACE_UPDATE=1 writes the document instead of comparing it. */
 static void the_document_is_up_to_date(void **state)
 {
-    char path[4096];
+    char                      path[4096];
     AUTO(buf_fini) struct buf want = { 0 }, got = { 0 };
     conf_print_reference(&want);
     locate_document(path, sizeof(path));
@@ -33,10 +33,10 @@ static void the_document_is_up_to_date(void **state)
 static void every_key_has_its_row(void **state)
 {
     static const enum setting_scope scopes[] = { SCOPE_GLOBAL, SCOPE_PATH };
-    AUTO(buf_fini) struct buf document = { 0 };
+    AUTO(buf_fini) struct buf       document = { 0 };
     conf_print_reference(&document);
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        SETTINGS_FOREACH (setting, settings_of(scopes[i])) {
+        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++) {
             char row[128];
             (void)snprintf(row, sizeof(row), "\n| %s | ", setting->name);
             CHECK(strstr(buf_string(&document), row), setting->name);

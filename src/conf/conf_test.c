@@ -24,8 +24,13 @@ static struct conf *must_load(const char *yaml)
 
 static void nothing_gives_the_defaults(void **state)
 {
-    static const char *const texts[] = { "", "# nothing\n", "---\n", "~", "paths:\n",
-                                         "paths: {}\npathDefaults:\n", "readTimeout: 10s\n" };
+    static const char *const texts[] = { "",
+                                         "# nothing\n",
+                                         "---\n",
+                                         "~",
+                                         "paths:\n",
+                                         "paths: {}\npathDefaults:\n",
+                                         "readTimeout: 10s\n" };
     for (size_t i = 0; i < COUNT(texts); i++) {
         AUTO(conf_unref) struct conf *conf = must_load(texts[i]);
         CHECK(conf->log_level == LOG_INFO, texts[i]);
@@ -51,18 +56,19 @@ static void nothing_gives_the_defaults(void **state)
 
 static void paths_inherit_what_they_do_not_set(void **state)
 {
-    AUTO(conf_unref) struct conf *conf = must_load("paths:\n"
-                                                   "  own: {maxReaders: 3, source: demo}\n"
-                                                   "  nulls:\n"
-                                                   "    maxReaders:\n"
-                                                   "    source: ~\n"
-                                                   "    overridePublisher: null\n"
-                                                   "    sourceOnDemandCloseAfter:\n"
-                                                   "  empty:\n"
-                                                   "pathDefaults:\n"
-                                                   "  maxReaders: 7\n"
-                                                   "  overridePublisher: no\n"
-                                                   "  sourceOnDemandCloseAfter: 1s\n");
+    AUTO(conf_unref)
+    struct conf *conf = must_load("paths:\n"
+                                  "  own: {maxReaders: 3, source: demo}\n"
+                                  "  nulls:\n"
+                                  "    maxReaders:\n"
+                                  "    source: ~\n"
+                                  "    overridePublisher: null\n"
+                                  "    sourceOnDemandCloseAfter:\n"
+                                  "  empty:\n"
+                                  "pathDefaults:\n"
+                                  "  maxReaders: 7\n"
+                                  "  overridePublisher: no\n"
+                                  "  sourceOnDemandCloseAfter: 1s\n");
     static const struct {
         const char *name;
         int64_t     max_readers;
@@ -73,8 +79,7 @@ static void paths_inherit_what_they_do_not_set(void **state)
         { "empty", 7, "publisher" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct conf_path *path =
-            conf_find_path(conf, span_from_string(cases[i].name), NULL);
+        const struct conf_path *path = conf_find_path(conf, span_from_string(cases[i].name), NULL);
         CHECK(path, cases[i].name);
         CHECK(path->max_readers == cases[i].max_readers, cases[i].name);
         CHECK(strcmp(path->source, cases[i].source) == 0, cases[i].name);
@@ -86,10 +91,11 @@ static void paths_inherit_what_they_do_not_set(void **state)
 
 static void aliases_and_merges_fill_paths(void **state)
 {
-    AUTO(conf_unref) struct conf *conf = must_load("paths:\n"
-                                                   "  a: &a {maxReaders: 3, source: demo}\n"
-                                                   "  b: *a\n"
-                                                   "  c: {<<: *a, maxReaders: 4}\n");
+    AUTO(conf_unref)
+    struct conf         *conf = must_load("paths:\n"
+                                                  "  a: &a {maxReaders: 3, source: demo}\n"
+                                                  "  b: *a\n"
+                                                  "  c: {<<: *a, maxReaders: 4}\n");
     static const int64_t want[] = { 3, 3, 4 };
     assert_int_equal(conf->path_count, COUNT(want));
     for (size_t i = 0; i < COUNT(want); i++) {
@@ -154,9 +160,10 @@ static void mistakes_are_told_with_their_place(void **state)
 
 static void null_keeps_plain_values_and_empties_durations(void **state)
 {
-    AUTO(conf_unref) struct conf *conf = must_load("api:\nrtspAddress:\nwriteQueueSize: ~\n"
-                                                   "frameHold:\n"
-                                                   "pathDefaults: {source: , maxReaders: null}\n");
+    AUTO(conf_unref)
+    struct conf *conf = must_load("api:\nrtspAddress:\nwriteQueueSize: ~\n"
+                                  "frameHold:\n"
+                                  "pathDefaults: {source: , maxReaders: null}\n");
     assert_false(conf->api);
     assert_string_equal(conf->rtsp_address, ":8554");
     assert_int_equal(conf->write_queue_size, 512);
@@ -266,8 +273,7 @@ static void too_many_paths_are_refused(void **state)
     assert_string_equal(why.text, "f.yml:2:3: more than 200000 paths");
 }
 
-TESTS(nothing_gives_the_defaults, paths_inherit_what_they_do_not_set,
-      aliases_and_merges_fill_paths, mistakes_are_told_with_their_place,
-      null_keeps_plain_values_and_empties_durations, booleans_of_yaml_1_1, references_are_counted,
-      files_are_read, the_sample_file_is_right, ten_thousand_paths_load,
-      too_many_paths_are_refused)
+TESTS(nothing_gives_the_defaults, paths_inherit_what_they_do_not_set, aliases_and_merges_fill_paths,
+      mistakes_are_told_with_their_place, null_keeps_plain_values_and_empties_durations,
+      booleans_of_yaml_1_1, references_are_counted, files_are_read, the_sample_file_is_right,
+      ten_thousand_paths_load, too_many_paths_are_refused)

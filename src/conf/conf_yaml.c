@@ -58,7 +58,7 @@ static int read_global(struct reader *reader, const struct yaml_node *node)
 
 static int read_defaults(struct reader *reader, const struct yaml_node *map)
 {
-    YAML_FOREACH (node, map) {
+    for (const struct yaml_node *node = map->first; node; node = node->next) {
         const struct setting *setting = find_row(reader, SCOPE_PATH, node);
         if (!setting)
             return -EINVAL;
@@ -72,7 +72,7 @@ static int read_defaults(struct reader *reader, const struct yaml_node *map)
 static int read_path(struct reader *reader, const struct yaml_node *map)
 {
     struct conf_path *path = conf_append_path(reader->conf, map->key);
-    YAML_FOREACH (node, map) {
+    for (const struct yaml_node *node = map->first; node; node = node->next) {
         const struct setting *setting = find_row(reader, SCOPE_PATH, node);
         if (!setting)
             return -EINVAL;
@@ -103,7 +103,7 @@ static int read_paths(struct reader *reader, const struct yaml_node *map)
         return blame(reader, map,
                      errmsg_set(reader->why, -E2BIG, "more than %d paths", CONF_MAX_PATHS));
     conf_reserve_paths(reader->conf, map->count);
-    YAML_FOREACH (node, map) {
+    for (const struct yaml_node *node = map->first; node; node = node->next) {
         int err = check_map(reader, node);
         if (err == 0)
             err = read_path(reader, node);
@@ -140,7 +140,7 @@ int conf_read_yaml(struct conf *conf, const struct conf_input *input, struct err
     if (input->root->kind != YAML_MAP)
         return blame(&reader, input->root,
                      errmsg_set(why, -EINVAL, "a file holds settings, each as `key: value`"));
-    YAML_FOREACH (node, input->root) {
+    for (const struct yaml_node *node = input->root->first; node; node = node->next) {
         int err = read_member(&reader, node);
         if (err < 0)
             return err;

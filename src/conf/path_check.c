@@ -102,8 +102,7 @@ static int check_redirect(struct conf_path *path, struct errmsg *why)
 static int check_on_demand(struct conf_path *path, struct errmsg *why)
 {
     if (path->source_on_demand && strcmp(path->source, "publisher") == 0)
-        return errmsg_set(why, -EINVAL,
-                          "'sourceOnDemand' is useless when source is 'publisher'");
+        return errmsg_set(why, -EINVAL, "'sourceOnDemand' is useless when source is 'publisher'");
     return 0;
 }
 

@@ -40,9 +40,9 @@ static const struct choice rtsp_transports[] = {
 #define PATH(field)        SCOPE_PATH, FIELD(conf_path, field)
 
 /* The allowed values; what stands behind them in a row is how a change is applied. */
-#define ANY               .unit = NULL
-#define ONE_OF(list)      .choices = (list), .unit = NULL
-#define FROM_TO(from, to) .min = (from), .max = (to), .unit = NULL
+#define ANY                      .unit = NULL
+#define ONE_OF(list)             .choices = (list), .unit = NULL
+#define FROM_TO(from, to)        .min = (from), .max = (to), .unit = NULL
 #define COUNT_OF(what, from, to) .min = (from), .max = (to), .unit = (what)
 
 /* clang-format off */
@@ -100,6 +100,7 @@ static const struct setting global_rows[] = {
     { "writeTimeout", SET_DURATION, GLOBAL(write_timeout_ns), "10s",
       FROM_TO(1, YEARS_100), APPLY_NEW_CONNECTIONS,
       "A connection that should take data and does not is closed after that time." },
+    { 0 },
 };
 
 static const struct setting path_rows[] = {
@@ -121,18 +122,23 @@ static const struct setting path_rows[] = {
       "Readers wait that long for such a source, then get an error." },
     { "sourceRedirect", SET_STRING, PATH(source_redirect), "", ANY, APPLY_RESTART_PATH,
       "Where readers are sent: `/` and the name of a path, or an RTSP URL." },
+    { 0 },
 };
 /* clang-format on */
 
 _Static_assert(COUNT(path_rows) <= CONF_MAX_PATH_SETTINGS, "conf_path.own has a bit for each row");
 
-const struct setting_list *settings_of(enum setting_scope scope)
+static const struct table {
+    const struct setting *rows;
+    size_t                count;
+} tables[] = {
+    [SCOPE_GLOBAL] = { global_rows, COUNT(global_rows) - 1 },
+    [SCOPE_PATH] = { path_rows, COUNT(path_rows) - 1 },
+};
+
+const struct setting *settings_of(enum setting_scope scope)
 {
-    static const struct setting_list lists[] = {
-        [SCOPE_GLOBAL] = { global_rows, COUNT(global_rows) },
-        [SCOPE_PATH] = { path_rows, COUNT(path_rows) },
-    };
-    return &lists[scope];
+    return tables[scope].rows;
 }
 
 static int compare_name(const void *key, const void *row)
@@ -146,8 +152,8 @@ static int compare_name(const void *key, const void *row)
 
 const struct setting *settings_find(enum setting_scope scope, struct span name)
 {
-    const struct setting_list *list = settings_of(scope);
+    const struct table *table = &tables[scope];
     if (name.len == 0)
         return NULL;
-    return bsearch(&name, list->rows, list->count, sizeof(list->rows[0]), compare_name);
+    return bsearch(&name, table->rows, table->count, sizeof(table->rows[0]), compare_name);
 }

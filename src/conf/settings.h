@@ -58,18 +58,17 @@ struct setting {
     size_t               offset, size; /* of the field */
     const char          *initial;      /* the default, as the environment would write it */
     const struct choice *choices;
-    int64_t              min, max;     /* of numbers; both 0: no limits */
-    const char          *unit;         /* of plain numbers; may be NULL */
+    int64_t              min, max; /* of numbers; both 0: no limits */
+    const char          *unit;     /* of plain numbers; may be NULL */
     enum setting_apply   apply;
     const char          *help; /* a sentence */
 };
 
-struct setting_list {
-    const struct setting *rows;
-    size_t                count;
-};
-
-const struct setting_list *settings_of(enum setting_scope scope);
+/**
+ * All rows of a scope; behind the last one is one without a name:
+ * `for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++)`.
+ */
+const struct setting *settings_of(enum setting_scope scope);
 
 /** The row whose name is `name` in upper or lower case, or NULL. */
 const struct setting *settings_find(enum setting_scope scope, struct span name);
@@ -84,7 +83,3 @@ static inline const void *setting_value(const struct setting *setting, const voi
 {
     return (const char *)values + setting->offset;
 }
-
-#define SETTINGS_FOREACH(setting, list)                                                            \
-    for (const struct setting *setting = (list)->rows; setting < (list)->rows + (list)->count;     \
-         setting++)

@@ -11,17 +11,17 @@ static const enum setting_scope scopes[] = { SCOPE_GLOBAL, SCOPE_PATH };
 static void rows_are_sorted_for_the_search(void **state)
 {
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        const struct setting_list *list = settings_of(scopes[i]);
-        assert_true(list->count > 0);
-        for (size_t k = 1; k < list->count; k++)
-            CHECK(strcasecmp(list->rows[k - 1].name, list->rows[k].name) < 0, list->rows[k].name);
+        const struct setting *first = settings_of(scopes[i]);
+        assert_non_null(first->name);
+        for (const struct setting *setting = first + 1; setting->name; setting++)
+            CHECK(strcasecmp(setting[-1].name, setting->name) < 0, setting->name);
     }
 }
 
 static void each_row_is_found_in_any_case(void **state)
 {
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        SETTINGS_FOREACH (setting, settings_of(scopes[i])) {
+        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++) {
             char upper[64] = "";
             for (size_t k = 0; setting->name[k]; k++)
                 upper[k] = (char)toupper(setting->name[k]);
@@ -36,8 +36,9 @@ static void each_row_is_found_in_any_case(void **state)
 static void other_names_are_not_found(void **state)
 {
     static const struct span names[] = {
-        BYTES(""),     BYTES("a"),        BYTES("ap"),          BYTES("apis"),   BYTES("apiAddres"),
-        BYTES("zzzz"), BYTES("maxReaders"), BYTES("apiAddresss"), BYTES("api\0"), BYTES("-"),
+        BYTES(""),          BYTES("a"),    BYTES("ap"),         BYTES("apis"),
+        BYTES("apiAddres"), BYTES("zzzz"), BYTES("maxReaders"), BYTES("apiAddresss"),
+        BYTES("api\0"),     BYTES("-"),
     };
     for (size_t i = 0; i < COUNT(names); i++)
         CHECK(!settings_find(SCOPE_GLOBAL, names[i]), (const char *)names[i].p);
@@ -47,7 +48,7 @@ static void other_names_are_not_found(void **state)
 static void fields_have_the_size_of_their_type(void **state)
 {
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        SETTINGS_FOREACH (setting, settings_of(scopes[i]))
+        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++)
             CHECK(setting->size == value_size(setting->type), setting->name);
     }
 }
@@ -57,7 +58,7 @@ static void no_two_rows_share_a_field(void **state)
 {
     static unsigned char used[COUNT(scopes)][sizeof(struct conf) + sizeof(struct conf_path)];
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        SETTINGS_FOREACH (setting, settings_of(scopes[i])) {
+        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++) {
             for (size_t k = 0; k < setting->size; k++)
                 CHECK(!used[i][setting->offset + k]++, setting->name);
         }
@@ -67,10 +68,11 @@ static void no_two_rows_share_a_field(void **state)
 static void rows_are_complete(void **state)
 {
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        SETTINGS_FOREACH (setting, settings_of(scopes[i])) {
+        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++) {
             bool has_words = setting->type == SET_ENUM || setting->type == SET_BITS;
             CHECK(has_words == (setting->choices != NULL), setting->name);
             CHECK(setting->min <= setting->max, setting->name);
+            CHECK(!setting->max || setting->size == sizeof(int64_t), setting->name);
             CHECK(setting->help[strlen(setting->help) - 1] == '.' ||
                       setting->help[strlen(setting->help) - 1] == ')',
                   setting->name);
@@ -83,9 +85,9 @@ static void defaults_are_allowed(void **state)
 {
     AUTO(conf_unref) struct conf *conf = NULL;
     assert_int_equal(conf_load(NULL, NULL, &conf, NULL), 0);
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_GLOBAL))
+    for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++)
         CHECK(value_check(setting, setting_value(setting, conf), NULL) == 0, setting->name);
-    SETTINGS_FOREACH (setting, settings_of(SCOPE_PATH))
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++)
         CHECK(value_check(setting, setting_value(setting, &conf->defaults), NULL) == 0,
               setting->name);
 }

@@ -190,8 +190,12 @@ void duration_print(int64_t ns, struct buf *out)
 
 /* From large to small. */
 static const struct unit size_units[] = {
-    { "E", INT64_C(1) << 60 }, { "P", INT64_C(1) << 50 }, { "T", INT64_C(1) << 40 },
-    { "G", INT64_C(1) << 30 }, { "M", INT64_C(1) << 20 }, { "K", INT64_C(1) << 10 },
+    { "E", INT64_C(1) << 60 },
+    { "P", INT64_C(1) << 50 },
+    { "T", INT64_C(1) << 40 },
+    { "G", INT64_C(1) << 30 },
+    { "M", INT64_C(1) << 20 },
+    { "K", INT64_C(1) << 10 },
     { "B", 1 },
 };
 

@@ -52,13 +52,27 @@ static void what_is_no_duration_is_refused(void **state)
         struct span text;
         int         want;
     } cases[] = {
-        { BYTES("5"), -EINVAL },      { BYTES("-"), -EINVAL },     { BYTES("+"), -EINVAL },
-        { BYTES("s"), -EINVAL },      { BYTES("1x"), -EINVAL },    { BYTES(".s"), -EINVAL },
-        { BYTES("1 s"), -EINVAL },    { BYTES(" 1s"), -EINVAL },   { BYTES("1s "), -EINVAL },
-        { BYTES("1S"), -EINVAL },     { BYTES("--1s"), -EINVAL },  { BYTES("d"), -EINVAL },
-        { BYTES("1.5d"), -EINVAL },   { BYTES("1h1d"), -EINVAL },  { BYTES("1d1"), -EINVAL },
-        { BYTES("abc"), -EINVAL },    { BYTES("0x5s"), -EINVAL },  { BYTES("1..5s"), -EINVAL },
-        { BYTES("00"), -EINVAL },     { BYTES("1e3s"), -EINVAL },  { BYTES("1s\0"), -EINVAL },
+        { BYTES("5"), -EINVAL },
+        { BYTES("-"), -EINVAL },
+        { BYTES("+"), -EINVAL },
+        { BYTES("s"), -EINVAL },
+        { BYTES("1x"), -EINVAL },
+        { BYTES(".s"), -EINVAL },
+        { BYTES("1 s"), -EINVAL },
+        { BYTES(" 1s"), -EINVAL },
+        { BYTES("1s "), -EINVAL },
+        { BYTES("1S"), -EINVAL },
+        { BYTES("--1s"), -EINVAL },
+        { BYTES("d"), -EINVAL },
+        { BYTES("1.5d"), -EINVAL },
+        { BYTES("1h1d"), -EINVAL },
+        { BYTES("1d1"), -EINVAL },
+        { BYTES("abc"), -EINVAL },
+        { BYTES("0x5s"), -EINVAL },
+        { BYTES("1..5s"), -EINVAL },
+        { BYTES("00"), -EINVAL },
+        { BYTES("1e3s"), -EINVAL },
+        { BYTES("1s\0"), -EINVAL },
         { BYTES("9223372036854775808ns"), -ERANGE },
         { BYTES("9223372036854775807s"), -ERANGE },
         { BYTES("99999999999999999999d"), -ERANGE },
@@ -67,8 +81,7 @@ static void what_is_no_duration_is_refused(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int64_t got = 7;
-        CHECK(duration_parse(cases[i].text, &got) == cases[i].want,
-              (const char *)cases[i].text.p);
+        CHECK(duration_parse(cases[i].text, &got) == cases[i].want, (const char *)cases[i].text.p);
         CHECK(got == 7, (const char *)cases[i].text.p);
     }
 }
@@ -138,10 +151,17 @@ static void what_is_no_size_is_refused(void **state)
         struct span text;
         int         want;
     } cases[] = {
-        { BYTES(""), -EINVAL },    { BYTES("50"), -EINVAL },   { BYTES("M"), -EINVAL },
-        { BYTES("50 M"), -EINVAL }, { BYTES("-5M"), -EINVAL }, { BYTES("50X"), -EINVAL },
-        { BYTES("5BB"), -EINVAL }, { BYTES("5Mi"), -EINVAL },  { BYTES("5MBs"), -EINVAL },
-        { BYTES("8E"), -ERANGE },  { BYTES("9223372036854775808B"), -ERANGE },
+        { BYTES(""), -EINVAL },
+        { BYTES("50"), -EINVAL },
+        { BYTES("M"), -EINVAL },
+        { BYTES("50 M"), -EINVAL },
+        { BYTES("-5M"), -EINVAL },
+        { BYTES("50X"), -EINVAL },
+        { BYTES("5BB"), -EINVAL },
+        { BYTES("5Mi"), -EINVAL },
+        { BYTES("5MBs"), -EINVAL },
+        { BYTES("8E"), -ERANGE },
+        { BYTES("9223372036854775808B"), -ERANGE },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int64_t got = 7;

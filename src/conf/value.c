@@ -80,8 +80,7 @@ static int parse_duration(const struct setting *setting, struct span text, union
     return duration_parse(text, &field->number);
 }
 
-static void print_duration(const struct setting *setting, const union field *field,
-                           struct buf *out)
+static void print_duration(const struct setting *setting, const union field *field, struct buf *out)
 {
     size_t before = out->len;
     duration_print(field->number, out);
@@ -105,8 +104,7 @@ static int parse_string(const struct setting *setting, struct span text, union f
     return 0;
 }
 
-static void print_string(const struct setting *setting, const union field *field,
-                         struct buf *out)
+static void print_string(const struct setting *setting, const union field *field, struct buf *out)
 {
     yaml_print_string(span_from_string(field->string), out);
 }
@@ -114,7 +112,7 @@ static void print_string(const struct setting *setting, const union field *field
 /* Empty for a server that is off; the checks between keys ask for it when it is on. */
 static int parse_address(const struct setting *setting, struct span text, union field *field)
 {
-    struct address address;
+    struct address       address;
     AUTO(mem_free) char *string = span_to_string(text);
     if (text.len > 0 && address_parse(string, &address, NULL) < 0)
         return -EINVAL;
@@ -336,7 +334,7 @@ int value_read_node(const struct setting *setting, const struct yaml_node *node,
     if (node->kind != YAML_LIST)
         return refuse_list(setting, name_node(node).text, why);
     int err = 0;
-    YAML_FOREACH (item, node) {
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
         err = parse_node(setting, item, &read, why);
         if (err < 0)
             break;

@@ -110,7 +110,7 @@ static void values_are_read_and_written_back(void **state)
         { SET_STRINGS, ENVIRONMENT, "", "[]" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct setting *row = &rows[cases[i].type];
+        const struct setting     *row = &rows[cases[i].type];
         AUTO(buf_fini) struct buf out = { 0 };
         struct field              field = { { 0 } }, again = { { 0 } };
         struct errmsg             why = { "" };
@@ -139,10 +139,12 @@ static void mistakes_say_what_would_be_right(void **state)
           "'localhost' is not an address; write IP:port, or :port for every interface" },
         { SET_ADDRESS, YAML, "\":65536\"",
           "':65536' is not an address; write IP:port, or :port for every interface" },
-        { SET_BITS, YAML, "blue", "'blue' is not a list; write [a, b] of blue, no, off, or [] for "
-                                  "none" },
-        { SET_BITS, YAML, "", "nothing is not a list; write [a, b] of blue, no, off, or [] for "
-                              "none" },
+        { SET_BITS, YAML, "blue",
+          "'blue' is not a list; write [a, b] of blue, no, off, or [] for "
+          "none" },
+        { SET_BITS, YAML, "",
+          "nothing is not a list; write [a, b] of blue, no, off, or [] for "
+          "none" },
         { SET_BITS, YAML, "[red]", "'red' is not one of blue, no, off" },
         { SET_BITS, YAML, "[no]", "'no' is a word only when it stands in quotes" },
         { SET_BITS, ENVIRONMENT, "blue,,off", "'' is not one of blue, no, off" },
@@ -245,14 +247,14 @@ static void values_are_compared(void **state)
         const char       *a, *b;
         bool              want;
     } cases[] = {
-        { SET_BOOL, "yes", "true", true },         { SET_BOOL, "yes", "no", false },
-        { SET_DURATION, "60s", "1m", true },       { SET_DURATION, "60s", "61s", false },
-        { SET_ENUM, "blue", "no", false },         { SET_STRING, "a", "a", true },
-        { SET_STRING, "a", "b", false },           { SET_STRING, "a", "", false },
-        { SET_ADDRESS, ":1", ":1", true },         { SET_ADDRESS, ":1", ":2", false },
-        { SET_STRINGS, "a,b", "a,b", true },       { SET_STRINGS, "a,b", "a", false },
-        { SET_STRINGS, "a,b", "a,c", false },      { SET_STRINGS, "", "", true },
-        { SET_BITS, "blue,no", "no,blue", true },  { SET_BITS, "blue", "no,blue", false },
+        { SET_BOOL, "yes", "true", true },        { SET_BOOL, "yes", "no", false },
+        { SET_DURATION, "60s", "1m", true },      { SET_DURATION, "60s", "61s", false },
+        { SET_ENUM, "blue", "no", false },        { SET_STRING, "a", "a", true },
+        { SET_STRING, "a", "b", false },          { SET_STRING, "a", "", false },
+        { SET_ADDRESS, ":1", ":1", true },        { SET_ADDRESS, ":1", ":2", false },
+        { SET_STRINGS, "a,b", "a,b", true },      { SET_STRINGS, "a,b", "a", false },
+        { SET_STRINGS, "a,b", "a,c", false },     { SET_STRINGS, "", "", true },
+        { SET_BITS, "blue,no", "no,blue", true }, { SET_BITS, "blue", "no,blue", false },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct setting *row = &rows[cases[i].type];

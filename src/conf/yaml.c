@@ -12,9 +12,9 @@
 
 /* A list or map whose end has not come yet. */
 struct level {
-    struct yaml_node       *node;
+    struct yaml_node        *node;
     const struct yaml_node **tail;
-    struct span             anchor;
+    struct span              anchor;
 };
 
 struct anchor {
@@ -210,8 +210,7 @@ static int on_start(struct builder *b, struct fy_event *event, enum yaml_kind ki
     if (err < 0)
         return err;
     struct span anchor = token_text(fy_event_get_anchor_token(event));
-    b->levels[b->depth++] =
-        (struct level){ node, &node->first, yaml_tree_copy(b->tree, anchor) };
+    b->levels[b->depth++] = (struct level){ node, &node->first, yaml_tree_copy(b->tree, anchor) };
     return 0;
 }
 
@@ -306,7 +305,7 @@ static struct builder *builder_create(const char *file, struct span text, struct
     static const struct fy_diag_cfg diag_config = { .output_fn = ignore_output,
                                                     .level = FYET_ERROR,
                                                     .module_mask = ~0U };
-    struct builder *b = mem_new(struct builder);
+    struct builder                 *b = mem_new(struct builder);
     b->file = file;
     b->why = why;
     b->line = b->column = 1;

@@ -17,25 +17,25 @@
 #include "base/span.h"
 
 enum {
-    YAML_MAX_BYTES = 64 << 20,   /* of a document: four times one of 100 000 paths */
-    YAML_MAX_NODES = 2 << 20,    /* copies by `<<` included; 200 MB at worst */
-    YAML_MAX_DEPTH = 16,         /* settings need 5 */
-    YAML_MAX_SCALAR = 64 << 10,  /* bytes; the longest in use are SDPs and commands */
-    YAML_MAX_LIST = 4096,        /* items, as aliases multiply a list but never its items */
-    YAML_MAX_ANCHORS = 1000,     /* an alias is looked up one by one */
+    YAML_MAX_BYTES = 64 << 20,  /* of a document: four times one of 100 000 paths */
+    YAML_MAX_NODES = 2 << 20,   /* copies by `<<` included; 200 MB at worst */
+    YAML_MAX_DEPTH = 16,        /* settings need 5 */
+    YAML_MAX_SCALAR = 64 << 10, /* bytes; the longest in use are SDPs and commands */
+    YAML_MAX_LIST = 4096,       /* items, as aliases multiply a list but never its items */
+    YAML_MAX_ANCHORS = 1000,    /* an alias is looked up one by one */
 };
 
 enum yaml_kind { YAML_NULL, YAML_BOOL, YAML_NUMBER, YAML_STRING, YAML_LIST, YAML_MAP };
 
 struct yaml_node {
     enum yaml_kind          kind;
-    bool                    is_true;          /* YAML_BOOL */
-    unsigned                line, column;     /* from 1 */
+    bool                    is_true;      /* YAML_BOOL */
+    unsigned                line, column; /* from 1 */
     unsigned                key_line, key_column;
-    struct span             key;              /* members of a map */
-    struct span             text;             /* scalars: as written, without quotes, no NUL inside */
-    size_t                  count;            /* lists, maps */
-    const struct yaml_node *first, *next;     /* children, in the order of the document */
+    struct span             key;          /* members of a map */
+    struct span             text;         /* scalars: as written, without quotes, no NUL inside */
+    size_t                  count;        /* lists, maps */
+    const struct yaml_node *first, *next; /* first child, next sibling, in the file's order */
 };
 
 struct yaml_tree;
@@ -60,6 +60,3 @@ enum yaml_kind yaml_plain_kind(struct span text);
 
 /** Writes a text so that it is read back as that string: plain where it can be, else in quotes. */
 void yaml_print_string(struct span text, struct buf *out);
-
-#define YAML_FOREACH(child, parent)                                                                \
-    for (const struct yaml_node *child = (parent)->first; child; child = child->next)

@@ -33,8 +33,7 @@ static void members_add(struct members *members, const struct yaml_node *node, b
 {
     if (members->count == members->capacity) {
         members->capacity = members->capacity ? members->capacity * 2 : 16;
-        members->items =
-            mem_resize(members->items, members->capacity * sizeof(members->items[0]));
+        members->items = mem_resize(members->items, members->capacity * sizeof(members->items[0]));
     }
     members->items[members->count] =
         (struct member){ .node = node, .order = members->count, .is_merged = is_merged };
@@ -50,7 +49,7 @@ static bool is_merge(const struct yaml_node *node)
 static int merge_map(struct yaml_tree *tree, const struct yaml_node *source,
                      struct members *members)
 {
-    YAML_FOREACH (child, source) {
+    for (const struct yaml_node *child = source->first; child; child = child->next) {
         struct yaml_node *copy = yaml_tree_add_node(tree);
         if (!copy)
             return -E2BIG;
@@ -67,7 +66,7 @@ static int merge(struct yaml_tree *tree, const struct yaml_node *source, struct 
         return merge_map(tree, source, members);
     if (source->kind != YAML_LIST)
         return -EINVAL;
-    YAML_FOREACH (item, source) {
+    for (const struct yaml_node *item = source->first; item; item = item->next) {
         int err = item->kind == YAML_MAP ? merge_map(tree, item, members) : -EINVAL;
         if (err < 0)
             return err;
@@ -132,9 +131,9 @@ int yaml_close_map(struct yaml_tree *tree, const char *file, struct yaml_node *m
                    struct errmsg *why)
 {
     AUTO(members_fini) struct members members = { 0 };
-    YAML_FOREACH (child, map)
+    for (const struct yaml_node *child = map->first; child; child = child->next)
         members_add(&members, child, false);
-    YAML_FOREACH (child, map) {
+    for (const struct yaml_node *child = map->first; child; child = child->next) {
         int err = is_merge(child) ? merge(tree, child, &members) : 0;
         if (err < 0)
             return errmsg_set(why, err, "%s:%u:%u: %s", file, child->line, child->column,

@@ -60,10 +60,9 @@ static bool is_number(struct span text)
 enum yaml_kind yaml_plain_kind(struct span text)
 {
     static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-    static const char *const bools[] = { "true", "True", "TRUE", "false", "False", "FALSE",
-                                         "yes",  "Yes",  "YES",  "no",    "No",    "NO",
-                                         "on",   "On",   "ON",   "off",   "Off",   "OFF",
-                                         NULL };
+    static const char *const bools[] = { "true", "True", "TRUE", "false", "False", "FALSE", "yes",
+                                         "Yes",  "YES",  "no",   "No",    "NO",    "on",    "On",
+                                         "ON",   "off",  "Off",  "OFF",   NULL };
     if (is_one_of(text, nulls))
         return YAML_NULL;
     if (is_one_of(text, bools))

@@ -26,7 +26,7 @@ static void draw(const struct yaml_node *node, struct buf *out)
     case YAML_LIST:
     case YAML_MAP:
         buf_append_string(out, node->kind == YAML_LIST ? "[" : "{");
-        YAML_FOREACH (child, node) {
+        for (const struct yaml_node *child = node->first; child; child = child->next) {
             buf_append_string(out, comma);
             if (node->kind == YAML_MAP)
                 buf_printf(out, "%.*s=", SPAN_ARGS(child->key));
@@ -63,13 +63,17 @@ static void documents_become_trees(void **state)
         { "flow", BYTES("{a: [1, x, ~], b: {c: yes}}"), "{a=[#1,'x',N],b={c=T}}" },
         { "JSON", BYTES("{\"a\":[true,false,null,\"t\"]}"), "{a=[T,F,N,'t']}" },
         { "quotes make strings", BYTES("[\"5\", 'no', \"\", '~']"), "['5','no','','~']" },
-        { "UTF-8", BYTES("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"), "'\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80'" },
+        { "UTF-8", BYTES("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"),
+          "'\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80'" },
         { "so do blocks", BYTES("a: |\n  5\n"), "{a='5\n'}" },
         { "an address", BYTES("a: :9997"), "{a=':9997'}" },
         { "an expression as a key", BYTES("~^cam[0-9]+$:\n"), "{~^cam[0-9]+$=N}" },
         { "an empty key", BYTES("\"\": x"), "{='x'}" },
         { "a number as a key", BYTES("5: x"), "{5='x'}" },
-        { "BOM and carriage returns", BYTES("\xef\xbb\xbf" "a: 1\r\nb: x\r\n"), "{a=#1,b='x'}" },
+        { "BOM and carriage returns",
+          BYTES("\xef\xbb\xbf"
+                "a: 1\r\nb: x\r\n"),
+          "{a=#1,b='x'}" },
         { "a tagged string", BYTES("[!!str 5, ! no, !!str ]"), "['5','no','']" },
         { "alias of a scalar", BYTES("[&x 5, *x, *x]"), "[#5,#5,#5]" },
         { "alias of a map", BYTES("a: &x {b: 1}\nc: *x"), "{a={b=#1},c={b=#1}}" },
@@ -83,8 +87,8 @@ static void documents_become_trees(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
-        AUTO(buf_fini) struct buf drawn = { 0 };
-        struct errmsg why = { "" };
+        AUTO(buf_fini) struct buf                 drawn = { 0 };
+        struct errmsg                             why = { "" };
         CHECK(parse(cases[i].text, &tree, &why) == 0, why.text[0] ? why.text : cases[i].name);
         draw(yaml_tree_root(tree), &drawn);
         CHECK(strcmp(buf_string(&drawn), cases[i].want) == 0, cases[i].name);
@@ -98,8 +102,7 @@ static void mistakes_are_told_with_their_place(void **state)
         struct span text;
         const char *want;
     } cases[] = {
-        { "syntax", BYTES("a: b: c"),
-          "f.yml:1:5: invalid nested block mapping on the same line" },
+        { "syntax", BYTES("a: b: c"), "f.yml:1:5: invalid nested block mapping on the same line" },
         { "no end", BYTES("a: [b\n"), "f.yml:2:1: flow sequence without a closing bracket" },
         { "no UTF-8", BYTES("a: \"\xff\""), "f.yml:1:5: this is not UTF-8" },
         { "no UTF-8 in a directive", BYTES("%A\xe9 1\n---\na: 1"), "f.yml:1:3: this is not UTF-8" },
@@ -130,13 +133,15 @@ static void mistakes_are_told_with_their_place(void **state)
         { "a list as key", BYTES("? [a]\n: b"), "f.yml:1:3: a list or a map can't be a key" },
         { "a second document", BYTES("a: 1\n---\nb: 2"),
           "f.yml:2:1: a second document begins here; a file holds one" },
-        { "an unknown tag", BYTES("a: !secret x"), "f.yml:1:12: the tag '!secret' is not known here" },
-        { "a list that says it is text", BYTES("a: !!str [1]"), "f.yml:1:10: a list or a map is no text" },
+        { "an unknown tag", BYTES("a: !secret x"),
+          "f.yml:1:12: the tag '!secret' is not known here" },
+        { "a list that says it is text", BYTES("a: !!str [1]"),
+          "f.yml:1:10: a list or a map is no text" },
         { "a NUL", BYTES("a: \"x\\0y\""), "f.yml:1:4: a text can't hold a NUL" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
-        struct errmsg why = { "" };
+        struct errmsg                             why = { "" };
         CHECK(parse(cases[i].text, &tree, &why) == -EINVAL, cases[i].name);
         CHECK(strcmp(why.text, cases[i].want) == 0, why.text);
         CHECK(!tree, cases[i].name);
@@ -208,8 +213,8 @@ static void what_is_too_large_is_refused(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
-        AUTO(buf_fini) struct buf text = { 0 };
-        struct errmsg why = { "" };
+        AUTO(buf_fini) struct buf                 text = { 0 };
+        struct errmsg                             why = { "" };
         cases[i].write(&text);
         CHECK(parse(buf_span(&text), &tree, &why) == -E2BIG, cases[i].name);
         CHECK(strstr(why.text, cases[i].want), why.text);
@@ -222,7 +227,7 @@ static void what_is_too_large_is_refused(void **state)
 static void what_is_just_not_too_large_is_read(void **state)
 {
     AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
-    AUTO(buf_fini) struct buf text = { 0 };
+    AUTO(buf_fini) struct buf                 text = { 0 };
     repeat(&text, "[", YAML_MAX_DEPTH);
     repeat(&text, "]", YAML_MAX_DEPTH);
     assert_int_equal(parse(buf_span(&text), &tree, NULL), 0);
@@ -242,7 +247,7 @@ static void what_is_just_not_too_large_is_read(void **state)
 static void alias_bombs_stay_small(void **state)
 {
     AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
-    AUTO(buf_fini) struct buf text = { 0 };
+    AUTO(buf_fini) struct buf                 text = { 0 };
     buf_append_string(&text, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for (unsigned i = 1; i < 9; i++) {
         buf_printf(&text, "a%u: &a%u [*a%u", i, i, i - 1);
@@ -262,26 +267,46 @@ static void plain_scalars_have_kinds(void **state)
         struct span    text;
         enum yaml_kind want;
     } cases[] = {
-        { BYTES(""), YAML_NULL },          { BYTES("~"), YAML_NULL },
-        { BYTES("null"), YAML_NULL },      { BYTES("Null"), YAML_NULL },
-        { BYTES("nULL"), YAML_STRING },    { BYTES("yes"), YAML_BOOL },
-        { BYTES("No"), YAML_BOOL },        { BYTES("OFF"), YAML_BOOL },
-        { BYTES("on"), YAML_BOOL },        { BYTES("true"), YAML_BOOL },
-        { BYTES("False"), YAML_BOOL },     { BYTES("yES"), YAML_STRING },
-        { BYTES("y"), YAML_STRING },       { BYTES("n"), YAML_STRING },
-        { BYTES("0"), YAML_NUMBER },       { BYTES("-12"), YAML_NUMBER },
-        { BYTES("+5"), YAML_NUMBER },      { BYTES("1.5"), YAML_NUMBER },
-        { BYTES("5."), YAML_NUMBER },      { BYTES(".5"), YAML_NUMBER },
-        { BYTES("1e3"), YAML_NUMBER },     { BYTES("1.5E-3"), YAML_NUMBER },
-        { BYTES("0x1F"), YAML_NUMBER },    { BYTES("0o17"), YAML_NUMBER },
-        { BYTES("-.inf"), YAML_NUMBER },   { BYTES(".NaN"), YAML_NUMBER },
-        { BYTES("-"), YAML_STRING },       { BYTES("."), YAML_STRING },
-        { BYTES("e3"), YAML_STRING },      { BYTES("1e"), YAML_STRING },
-        { BYTES("1e+"), YAML_STRING },     { BYTES("0x"), YAML_STRING },
-        { BYTES("0xg"), YAML_STRING },     { BYTES("0o8"), YAML_STRING },
-        { BYTES("1.2.3"), YAML_STRING },   { BYTES("10s"), YAML_STRING },
-        { BYTES("50M"), YAML_STRING },     { BYTES(":8554"), YAML_STRING },
-        { BYTES("127.0.0.1"), YAML_STRING }, { BYTES("1_000"), YAML_STRING },
+        { BYTES(""), YAML_NULL },
+        { BYTES("~"), YAML_NULL },
+        { BYTES("null"), YAML_NULL },
+        { BYTES("Null"), YAML_NULL },
+        { BYTES("nULL"), YAML_STRING },
+        { BYTES("yes"), YAML_BOOL },
+        { BYTES("No"), YAML_BOOL },
+        { BYTES("OFF"), YAML_BOOL },
+        { BYTES("on"), YAML_BOOL },
+        { BYTES("true"), YAML_BOOL },
+        { BYTES("False"), YAML_BOOL },
+        { BYTES("yES"), YAML_STRING },
+        { BYTES("y"), YAML_STRING },
+        { BYTES("n"), YAML_STRING },
+        { BYTES("0"), YAML_NUMBER },
+        { BYTES("-12"), YAML_NUMBER },
+        { BYTES("+5"), YAML_NUMBER },
+        { BYTES("1.5"), YAML_NUMBER },
+        { BYTES("5."), YAML_NUMBER },
+        { BYTES(".5"), YAML_NUMBER },
+        { BYTES("1e3"), YAML_NUMBER },
+        { BYTES("1.5E-3"), YAML_NUMBER },
+        { BYTES("0x1F"), YAML_NUMBER },
+        { BYTES("0o17"), YAML_NUMBER },
+        { BYTES("-.inf"), YAML_NUMBER },
+        { BYTES(".NaN"), YAML_NUMBER },
+        { BYTES("-"), YAML_STRING },
+        { BYTES("."), YAML_STRING },
+        { BYTES("e3"), YAML_STRING },
+        { BYTES("1e"), YAML_STRING },
+        { BYTES("1e+"), YAML_STRING },
+        { BYTES("0x"), YAML_STRING },
+        { BYTES("0xg"), YAML_STRING },
+        { BYTES("0o8"), YAML_STRING },
+        { BYTES("1.2.3"), YAML_STRING },
+        { BYTES("10s"), YAML_STRING },
+        { BYTES("50M"), YAML_STRING },
+        { BYTES(":8554"), YAML_STRING },
+        { BYTES("127.0.0.1"), YAML_STRING },
+        { BYTES("1_000"), YAML_STRING },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         CHECK(yaml_plain_kind(cases[i].text) == cases[i].want, (const char *)cases[i].text.p);

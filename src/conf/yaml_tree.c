@@ -85,7 +85,7 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, struct span key)
 {
     if (!map || map->kind != YAML_MAP)
         return NULL;
-    YAML_FOREACH (child, map) {
+    for (const struct yaml_node *child = map->first; child; child = child->next) {
         if (span_equal(child->key, key))
             return child;
     }

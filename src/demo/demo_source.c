@@ -16,7 +16,7 @@
 
 enum { VIDEO, AUDIO, TRACKS };
 
-enum { PAYLOAD_TYPE = 96, MAX_PAYLOAD = 1400, OPUS_PACKET_TICKS = 960 };
+enum { PAYLOAD_TYPE = 96, MAX_PAYLOAD = 1400 };
 
 struct demo_server {
     struct path_source source;
@@ -60,8 +60,8 @@ static struct description *describe(void)
 {
     struct span               sps = demo_clip_sps();
     AUTO(buf_fini) struct buf sdp = { 0 };
-    buf_printf(&sdp, "v=0\r\nm=video 0 RTP/AVP %d\r\na=rtpmap:%d H264/90000\r\n", PAYLOAD_TYPE,
-               PAYLOAD_TYPE);
+    buf_printf(&sdp, "v=0\r\nm=video 0 RTP/AVP %d\r\na=rtpmap:%d H264/%d\r\n", PAYLOAD_TYPE,
+               PAYLOAD_TYPE, DEMO_CLIP_VIDEO_CLOCK_HZ);
     buf_printf(&sdp, "a=fmtp:%d packetization-mode=1; profile-level-id=%02X%02X%02X; ",
                PAYLOAD_TYPE, sps.p[1], sps.p[2], sps.p[3]);
     append_sprop(&sdp);
@@ -225,10 +225,12 @@ static void on_start(struct loop *loop, struct mail *mail)
         demo->tracks[i].seq = (uint16_t)random_u32();
         demo->tracks[i].first_ticks = random_u32();
     }
-    demo->tracks[VIDEO].frame_ticks = 90000 / DEMO_CLIP_FPS;
-    demo->tracks[VIDEO].frame_ns = NS_PER_S / DEMO_CLIP_FPS;
-    demo->tracks[AUDIO].frame_ticks = OPUS_PACKET_TICKS;
-    demo->tracks[AUDIO].frame_ns = muldiv(OPUS_PACKET_TICKS, NS_PER_S, 48000);
+    demo->tracks[VIDEO].frame_ticks = DEMO_CLIP_PICTURE_TICKS;
+    demo->tracks[VIDEO].frame_ns =
+        muldiv(DEMO_CLIP_PICTURE_TICKS, NS_PER_S, DEMO_CLIP_VIDEO_CLOCK_HZ);
+    demo->tracks[AUDIO].frame_ticks = DEMO_CLIP_PACKET_TICKS;
+    demo->tracks[AUDIO].frame_ns =
+        muldiv(DEMO_CLIP_PACKET_TICKS, NS_PER_S, DEMO_CLIP_AUDIO_CLOCK_HZ);
     demo->id = slots_add(loop->slots, demo);
     list_append(&demo->server->sessions[loop->index], &demo->in_worker);
     ask_to_publish(demo);

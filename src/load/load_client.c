@@ -275,10 +275,16 @@ const char *load_client_waits_for(const struct load_client *client)
     return client->step ? client->step->method : NULL;
 }
 
-void load_client_close(struct load_client *client)
+void load_client_leave(struct load_client *client)
 {
     if (client->session && !client->has_ended)
         send_request(client, &teardown, span_from_string(client->url), (struct span){ 0 });
+    client->has_ended = true;
+    load_conn_leave(&client->conn);
+}
+
+void load_client_close(struct load_client *client)
+{
     client->has_ended = true;
     load_conn_close(&client->conn);
 }

@@ -60,5 +60,13 @@ void load_client_tick(struct load_client *client, int64_t now_ns);
 /** What has not been answered yet, for "no answer to SETUP"; "connect", or NULL when live. */
 const char *load_client_waits_for(const struct load_client *client);
 
-/** Says TEARDOWN, without waiting for an answer. A closed client is left alone. */
+/** Says TEARDOWN and lets the server close; load_client_close() ends the wait for that. */
+void load_client_leave(struct load_client *client);
+
+/** Of the owner's calls only on_closed follows. A closed client is left alone. */
 void load_client_close(struct load_client *client);
+
+static inline bool load_client_is_open(const struct load_client *client)
+{
+    return client->conn.is_open;
+}

@@ -23,12 +23,15 @@ static void end(struct load_conn *conn, int err)
         return;
     conn->has_ended = true;
     (void)uv_poll_stop(&conn->poll);
-    conn->ops->on_end(conn, err);
+    if (conn->is_leaving)
+        load_conn_close(conn);
+    else
+        conn->ops->on_end(conn, err);
 }
 
 static bool is_alive(const struct load_conn *conn)
 {
-    return conn->is_open && !conn->has_ended;
+    return conn->is_open && !conn->has_ended && !conn->is_leaving;
 }
 
 static void flush(struct load_conn *conn)
@@ -91,6 +94,8 @@ static void receive(struct load_conn *conn)
         end(conn, n < 0 ? -errno : UV_EOF);
         return;
     }
+    if (conn->is_leaving)
+        return;
     conn->unread.len = 0;
     dispatch(conn, (struct span){ scratch, kept + (size_t)n }, now_ns);
 }
@@ -178,6 +183,17 @@ void load_conn_send(struct load_conn *conn, struct span bytes)
     conn->net->blocked_sends++;
     buf_append(&conn->unsent, bytes);
     watch(conn);
+}
+
+void load_conn_leave(struct load_conn *conn)
+{
+    if (!is_alive(conn) || conn->is_connecting || conn->unsent.len > 0) {
+        load_conn_close(conn);
+        return;
+    }
+    conn->is_leaving = true;
+    conn->unread.len = 0;
+    (void)shutdown(conn->fd, SHUT_WR);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

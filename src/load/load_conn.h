@@ -45,6 +45,7 @@ struct load_conn {
     bool                        is_open;       /* load_conn_close() has to be called */
     bool                        is_connecting; /* on_open is to come */
     bool                        has_ended;     /* on_end was called */
+    bool                        is_leaving;    /* load_conn_leave() was called */
     struct buf                  unsent;
     struct buf                  unread; /* the front of a message that is not whole yet */
 };
@@ -59,6 +60,12 @@ int load_conn_accept(struct load_conn *conn, struct load_net *net, int fd,
 
 /** Nothing happens on a connection that broke: its end is told by on_end. */
 void load_conn_send(struct load_conn *conn, struct span bytes);
+
+/**
+ * Says that nothing more is sent, passes over what still comes, and closes by itself when the peer
+ * does: so that neither end loses what is on its way. Of the owner's calls only on_closed follows.
+ */
+void load_conn_leave(struct load_conn *conn);
 
 /** on_closed follows in a later turn. A closed connection is left alone. */
 void load_conn_close(struct load_conn *conn);

@@ -9,7 +9,7 @@
 #include "load/load_serve.h"
 #include "load/metronome.h"
 
-enum load_phase { LOAD_CONNECTING, LOAD_MEASURING, LOAD_DRAINING, LOAD_CLOSING };
+enum load_phase { LOAD_CONNECTING, LOAD_MEASURING, LOAD_DRAINING, LOAD_LEAVING, LOAD_CLOSED };
 
 struct load {
     const struct load_options *options;
@@ -47,6 +47,10 @@ bool load_peers_connect(struct load *load, int64_t now_ns);
 bool load_peers_have_all(const struct load *load);
 
 void load_peers_keep_alive(struct load *load, int64_t now_ns);
+
+/** Says goodbye to the server; true in load_peers_have_left() when it has closed everywhere. */
+void load_peers_leave(struct load *load);
+bool load_peers_have_left(const struct load *load);
 void load_peers_close(struct load *load);
 
 uint32_t load_peers_count_streams(const struct load *load);

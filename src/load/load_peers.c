@@ -134,13 +134,30 @@ void load_peers_keep_alive(struct load *load, int64_t now_ns)
         load_client_tick(&load->readers[i].client, now_ns);
 }
 
+void load_peers_leave(struct load *load)
+{
+    for (uint32_t i = 0; i < load->reader_count; i++)
+        load_client_leave(&load->readers[i].client);
+    for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
+        load_publisher_leave(&load->publishers[i]);
+}
+
+bool load_peers_have_left(const struct load *load)
+{
+    bool is_open = false;
+    for (uint32_t i = 0; i < load->reader_count; i++)
+        is_open |= load_client_is_open(&load->readers[i].client);
+    for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
+        is_open |= load_client_is_open(&load->publishers[i].client);
+    return !is_open;
+}
+
 void load_peers_close(struct load *load)
 {
     for (uint32_t i = 0; i < load->reader_count; i++)
-        load_reader_close(&load->readers[i]);
+        load_client_close(&load->readers[i].client);
     for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
-        if (load->publishers[i].stream)
-            load_publisher_close(&load->publishers[i]);
+        load_client_close(&load->publishers[i].client);
     load->serve = load_serve_close(load->serve);
 }
 

@@ -57,11 +57,12 @@ void load_publisher_fail(struct load_publisher *publisher, const struct errmsg *
 {
     publisher->state = LOAD_PEER_FAILED;
     publisher->why = *why;
-    load_publisher_close(publisher);
-}
-
-void load_publisher_close(struct load_publisher *publisher)
-{
     load_stream_remove_sink(publisher->stream, &publisher->sink);
     load_client_close(&publisher->client);
+}
+
+void load_publisher_leave(struct load_publisher *publisher)
+{
+    load_stream_remove_sink(publisher->stream, &publisher->sink);
+    load_client_leave(&publisher->client);
 }

@@ -24,5 +24,5 @@ void load_publisher_open(struct load_publisher *publisher, struct load_net *net,
 
 void load_publisher_fail(struct load_publisher *publisher, const struct errmsg *why);
 
-/** Ends the session; a publisher that was never opened is left alone. */
-void load_publisher_close(struct load_publisher *publisher);
+/** Ends the session as load_client_leave() does. */
+void load_publisher_leave(struct load_publisher *publisher);

@@ -61,7 +61,7 @@ static void on_end(struct load_client *client, int err, const struct errmsg *why
     /* Nobody publishes yet: the owner tries again, when this connection is closed. */
     reader->why = *why;
     reader->retries++;
-    load_reader_close(reader);
+    load_client_close(&reader->client);
 }
 
 static void on_closed(struct load_client *client)
@@ -112,11 +112,6 @@ void load_reader_fail(struct load_reader *reader, const struct errmsg *why)
     reader->state = LOAD_PEER_FAILED;
     if (why)
         reader->why = *why;
-    load_reader_close(reader);
-}
-
-void load_reader_close(struct load_reader *reader)
-{
     load_client_close(&reader->client);
 }
 

@@ -55,7 +55,6 @@ void load_reader_open(struct load_reader *reader, struct load_net *net,
 bool load_reader_has_picture(const struct load_reader *reader);
 
 void load_reader_fail(struct load_reader *reader, const struct errmsg *why);
-void load_reader_close(struct load_reader *reader);
 
 /** Adds what this reader has received to `sum`. */
 void load_reader_add_to(const struct load_reader *reader, struct load_received *sum);

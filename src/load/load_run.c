@@ -22,6 +22,7 @@ enum {
     RTSP_PORT = 554,
 };
 #define MAX_DRAIN_NS      (2 * NS_PER_S)
+#define MAX_LEAVE_NS      (500 * NS_PER_MS)
 #define MIN_FREEZE_NS     (200 * NS_PER_MS)
 #define MIN_FREEZE_FRAMES 3
 
@@ -184,10 +185,16 @@ static void close_handle(void *handle)
     uv_close(handle, NULL);
 }
 
+static void leave(struct load *load)
+{
+    enter_phase(load, LOAD_LEAVING);
+    load_peers_conclude(load);
+    load_peers_leave(load);
+}
+
 static void finish(struct load *load)
 {
-    enter_phase(load, LOAD_CLOSING);
-    load_peers_conclude(load);
+    enter_phase(load, LOAD_CLOSED);
     load_peers_close(load);
     close_handle(&load->peers_timer);
     close_handle(&load->second_timer);
@@ -237,20 +244,30 @@ static void on_peers_timer(uv_timer_t *timer)
 {
     struct load *load = timer->data;
     int64_t      now_ns = clock_monotonic_ns();
-    if (load->phase == LOAD_CONNECTING && load_peers_connect(load, now_ns)) {
-        if (has_work(load))
-            start_measuring(load);
-        else
-            stop_sending(load);
-    } else if (load->phase == LOAD_DRAINING &&
-               (load_peers_have_all(load) || now_ns - load->phase_ns > MAX_DRAIN_NS)) {
-        finish(load);
+    int64_t      since_ns = now_ns - load->phase_ns;
+    switch (load->phase) {
+    case LOAD_CONNECTING:
+        if (load_peers_connect(load, now_ns))
+            (has_work(load) ? start_measuring : stop_sending)(load);
+        break;
+    case LOAD_DRAINING:
+        if (load_peers_have_all(load) || since_ns > MAX_DRAIN_NS)
+            leave(load);
+        break;
+    case LOAD_LEAVING:
+        if (load_peers_have_left(load) || since_ns > MAX_LEAVE_NS)
+            finish(load);
+        break;
+    case LOAD_MEASURING:
+    case LOAD_CLOSED:
+        break;
     }
 }
 
 static void draw(struct load *load)
 {
-    static const char *const names[] = { "connecting", "measuring", "draining", "closing" };
+    static const char *const names[] = { "connecting", "measuring", "draining", "leaving",
+                                         "closed" };
     struct load_snapshot     now;
     take_snapshot(load, &now);
     const struct load_view view = {
@@ -285,7 +302,7 @@ static void on_signal(uv_signal_t *handle, int number)
     if (load->phase < LOAD_DRAINING)
         stop_sending(load);
     else if (load->phase == LOAD_DRAINING)
-        finish(load);
+        leave(load);
 }
 
 static void on_video_beat(void *arg, uint64_t beat, int64_t due_ns)

@@ -1,10 +1,10 @@
 /**
  * load_run: a whole load, from the first connection to the result.
  *
- *     connecting -> measuring -> draining -> closing
+ *     connecting -> measuring -> draining -> leaving
  *
  * Connecting ends when every peer either works or has failed; measuring lasts as long as was
- * asked for; draining waits for what is still on its way.
+ * asked for; draining waits for what is still on its way, leaving for the server to say goodbye.
  *
  * Threads: one, which it blocks until the end.
  */

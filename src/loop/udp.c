@@ -404,6 +404,7 @@ unsigned udp_socket_send(struct udp_socket *socket, struct udp_message *messages
         fill_outbox(socket, &outbox, first, count - done);
         int gone = socket->features.sendmmsg ? send_together(socket, &outbox)
                                              : send_singly(socket, &outbox);
+        ASSERT(gone <= (int)outbox.count);
         for (int i = 0; i < gone; i++)
             count_part(socket, &first[outbox.owners[i]], outbox.parts[i].iov_len);
         if (gone < 0 && !handle_error(socket, &outbox, first, gone))

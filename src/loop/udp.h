@@ -125,8 +125,8 @@ struct udp_message {
     bool               no_gso;  /* the way to this peer has refused UDP_SEGMENT */
 
     /* written by udp_socket_send(); zeros before it sees the message first */
-    size_t sent;  /* bytes of the payload that are gone */
     int    error; /* negative errno: the rest of the message was skipped */
+    size_t sent;  /* bytes of the payload that are gone */
 };
 
 /**

@@ -142,7 +142,7 @@ static void shapes_of_messages(struct udp_message *messages, const struct udp_ad
     static const struct {
         size_t   bytes;
         uint16_t segment;
-    } shapes[] = { { 3 * 1200 + 500, 1200 }, { 100, 0 }, { 5 * 1000, 1000 }, { 999, 1000 } };
+    } shapes[] = { { 4100, 1200 }, { 100, 0 }, { 5000, 1000 }, { 999, 1000 } };
     size_t at = 0;
     for (size_t i = 0; i < COUNT(shapes); at += shapes[i++].bytes)
         messages[i] = (struct udp_message){ .payload = { pattern + at, shapes[i].bytes },
@@ -150,7 +150,7 @@ static void shapes_of_messages(struct udp_message *messages, const struct udp_ad
                                             .to = *to };
 }
 
-enum { SHAPES = 4, SHAPES_DATAGRAMS = 11, SHAPES_BYTES = 3 * 1200 + 500 + 100 + 5000 + 999 };
+enum { SHAPES = 4, SHAPES_DATAGRAMS = 11, SHAPES_BYTES = 4100 + 100 + 5000 + 999 };
 
 static void check_shapes(const struct seen *seen, const char *name)
 {
@@ -223,10 +223,10 @@ static void runs_beyond_the_kernels_limits_are_cut(void **state)
         { "64 segments", 6400, 100, 1 },
         { "65 segments", 6500, 100, 2 },
         { "128 segments and one byte", 12801, 100, 3 },
-        { "60 KB", 60 * 1024, 1024, 1 },
-        { "one byte above 60 KB", 60 * 1024 + 1, 1024, 2 },
-        { "largest segments", 5 * 30720, 30720, 3 },
-        { "segments above 60 KB", 2 * 62000, 62000, 2 },
+        { "60 KB", 61440, 1024, 1 },
+        { "one byte above 60 KB", 61441, 1024, 2 },
+        { "largest segments", 153600, 30720, 3 },
+        { "segments above 60 KB", 124000, 62000, 2 },
     };
     static struct seen seen;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -269,27 +269,28 @@ static void what_does_not_fit_the_scratch_stays(void **state)
 
 static void many_messages_take_several_calls(void **state)
 {
-    enum { MESSAGES = 2 * UDP_SEND_MESSAGES, BYTES_EACH = 20 };
+    enum { MESSAGES = 2 * UDP_SEND_MESSAGES, BYTES_EACH = 20, BYTES_ALL = MESSAGES * BYTES_EACH };
     static struct udp_message                   messages[MESSAGES];
     static struct seen                          seen;
     struct udp_features                         features = probed;
     AUTO(udp_socket_destroy) struct udp_socket *from = make_socket("127.0.0.1:0", features);
     AUTO(udp_socket_destroy) struct udp_socket *to = make_socket("127.0.0.1:0", features);
     for (unsigned i = 0; i < MESSAGES; i++)
-        messages[i] = (struct udp_message){ .payload = { pattern + i * BYTES_EACH, BYTES_EACH },
-                                            .to = *udp_socket_local(to) };
+        messages[i] =
+            (struct udp_message){ .payload = { pattern + (size_t)i * BYTES_EACH, BYTES_EACH },
+                                  .to = *udp_socket_local(to) };
     wire = sound;
     assert_int_equal(udp_socket_send(from, messages, MESSAGES), MESSAGES);
     assert_int_equal(wire.calls, features.sendmmsg ? 2 : MESSAGES);
 
     uint64_t allocations = mem_allocations();
-    await_bytes(to, MESSAGES * BYTES_EACH);
+    await_bytes(to, BYTES_ALL);
     wire = sound;
-    receive_all(to, MESSAGES * BYTES_EACH, &seen);
+    receive_all(to, BYTES_ALL, &seen);
     if (features.recvmmsg)
         assert_int_equal(wire.calls, (MESSAGES + UDP_RECEIVE_MESSAGES - 1) / UDP_RECEIVE_MESSAGES);
     assert_int_equal(seen.count, MESSAGES);
-    assert_memory_equal(seen.bytes, pattern, MESSAGES * BYTES_EACH);
+    assert_memory_equal(seen.bytes, pattern, BYTES_ALL);
     assert_int_equal(mem_allocations(), allocations);
 }
 
@@ -506,7 +507,7 @@ static void an_empty_datagram_is_one(void **state)
 
 static void what_the_kernel_drops_is_counted(void **state)
 {
-    enum { SENT = 100 };
+    enum { SENT = 100, SENT_BYTES = SENT * 1000 };
     static struct seen seen;
     struct udp_options options = { .features = probed, .receive_buffer_bytes = 8192 };
     struct udp_socket *created = NULL;
@@ -518,7 +519,7 @@ static void what_the_kernel_drops_is_counted(void **state)
     struct udp_socket *from = make_socket("127.0.0.1:0", features_of_bits(SENDMMSG));
     assert_in_range(udp_socket_receive_buffer(to), 1, 16384);
 
-    struct udp_message message = { .payload = { pattern, SENT * 1000 },
+    struct udp_message message = { .payload = { pattern, SENT_BYTES },
                                    .segment = 1000,
                                    .to = *udp_socket_local(to) };
     wire = sound;
