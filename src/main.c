@@ -190,7 +190,7 @@ static int run_server(const char *file, struct conf *conf)
 {
     log_set_level((enum log_level)conf->log_level);
     log_start(file);
-    int err = server_run(file, conf);
+    int err = server_run(conf);
     log_close();
     return err < 0 ? EXIT_START : EXIT_OK;
 }

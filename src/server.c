@@ -279,10 +279,9 @@ static int start(void)
     return err;
 }
 
-int server_run(const char *conf_file, struct conf *conf)
+int server_run(struct conf *conf)
 {
     server.conf = conf_ref(conf);
-    log_set_level(conf->log_level);
     int err = start();
     if (err == 0)
         loop_run(&server.main);

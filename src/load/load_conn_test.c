@@ -159,6 +159,25 @@ static void nothing_comes_after_a_close(void **state)
     teardown(&f);
 }
 
+static void leaving_waits_for_the_peer(void **state)
+{
+    struct fixture f;
+    char           byte;
+    setup(&f);
+    load_conn_send(&f.conn, BYTES("x"));
+    load_conn_leave(&f.conn);
+    put(&f, BYTES("$\x00\x00\x01x"));
+    turn(&f);
+    turn(&f);
+    CHECK(f.frames == 0 && f.closed == 0, "what still comes is passed over");
+    CHECK(read(f.peer, &byte, 1) == 1 && read(f.peer, &byte, 1) == 0, "sent, then the end");
+    (void)shutdown(f.peer, SHUT_WR);
+    turn(&f);
+    turn(&f);
+    CHECK(f.closed == 1 && f.ended == 0, "closed by itself");
+    teardown(&f);
+}
+
 static void what_the_socket_does_not_take_goes_out_later(void **state)
 {
     enum { PIECE = 100000, PIECES = 40 };
@@ -203,4 +222,5 @@ static void connecting_tells_success_and_failure(void **state)
 }
 
 TESTS(messages_and_frames_may_be_cut_anywhere, ends_are_told_once, nothing_comes_after_a_close,
-      what_the_socket_does_not_take_goes_out_later, connecting_tells_success_and_failure)
+      leaving_waits_for_the_peer, what_the_socket_does_not_take_goes_out_later,
+      connecting_tells_success_and_failure)

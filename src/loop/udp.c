@@ -336,7 +336,7 @@ static void fill_outbox(const struct udp_socket *socket, struct outbox *outbox,
                         struct udp_message *messages, unsigned count)
 {
     outbox->count = 0;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && outbox->count < UDP_SEND_MESSAGES; i++) {
         struct udp_message ahead = messages[i]; /* its `sent` runs ahead of what is really gone */
         while (ahead.sent < ahead.payload.len && outbox->count < UDP_SEND_MESSAGES) {
             struct span part =
