@@ -43,9 +43,9 @@ ffmpeg -v error -y -filter_complex "$video" -frames:v 150 \
     -x264-params slices=1:sliced-threads=0:repeat-headers=1:aud=0:filler=0 \
     -bsf:v filter_units=remove_types=6 -f h264 clip.h264
 
-# Six soft notes, one a second: `f` is the note's pitch, `u` the time since it was struck. Three
-# rounds are encoded and the middle one is kept: what stands before its first packet is like its
-# own end, so that a decoder hears no seam.
+# Six soft notes, one a second; the variables are the time since a note was struck (0), its number
+# (1) and its pitch (2). Three rounds are encoded and the middle one is kept: what stands before
+# its first packet is like its own end, so that a decoder hears no seam.
 note="st(0,mod(t,1));st(1,floor(mod(t,6)));
       st(2,261.63*eq(ld(1),0)+329.63*eq(ld(1),1)+392*eq(ld(1),2)+
            440*eq(ld(1),3)+392*eq(ld(1),4)+293.66*eq(ld(1),5));
@@ -53,7 +53,8 @@ note="st(0,mod(t,1));st(1,floor(mod(t,6)));
 left="0.16*sin(2*PI*ld(2)*ld(0))+0.05*sin(PI*ld(2)*ld(0))"
 right="0.13*sin(2*PI*ld(2)*ld(0))+0.06*sin(4*PI*ld(2)*ld(0))"
 ffmpeg -v error -y -f lavfi -i "aevalsrc='$note($left)|$note($right)':s=48000:d=18" \
-    -c:a libopus -b:a 28k -vbr constrained -frame_duration 20 -application audio -f ogg "$work/tone.ogg"
+    -c:a libopus -b:a 28k -vbr constrained -frame_duration 20 -application audio \
+    -f ogg "$work/tone.ogg"
 python3 ogg_to_packets.py "$work/tone.ogg" 300 300 > clip.opus
 
 ls -l clip.h264 clip.opus

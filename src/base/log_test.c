@@ -6,8 +6,10 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log_ring.h"
 #include "base/test_child.h"
 
@@ -56,14 +58,18 @@ static void say_hello_in_india(void *arg)
     say_hello(NULL);
 }
 
+static void format_time_in_india(char out[32])
+{
+    time_t then = (time_t)(clock_wall_ns() / NS_PER_S) + (5 * 60 + 30) * 60;
+    (void)strftime(out, 32, "%Y/%m/%d %H:%M:%S ", gmtime(&then));
+}
+
 static void the_time_is_local(void **state)
 {
-    char   before[32], after[32];
-    time_t then = time(NULL) + 19800; /* 5:30 */
-    (void)strftime(before, sizeof(before), "%Y/%m/%d %H:%M:%S ", gmtime(&then));
+    char before[32], after[32];
+    format_time_in_india(before);
     test_child_run(STDOUT_FILENO, say_hello_in_india, NULL, &child);
-    then = time(NULL) + 19800;
-    (void)strftime(after, sizeof(after), "%Y/%m/%d %H:%M:%S ", gmtime(&then));
+    format_time_in_india(after);
     CHECK(strncmp(before, child.output, TIME_LEN) <= 0, child.output);
     CHECK(strncmp(child.output, after, TIME_LEN) <= 0, child.output);
 }
@@ -235,6 +241,8 @@ static void errno_is_left_alone(void **state)
 struct stuck_output {
     const char *name;
     int (*open)(int ends[2]); /* ends[1] becomes standard output, ends[0] is its reader */
+    void (*stop)(const int ends[2]);
+    void (*resume)(const int ends[2]);
 };
 
 static int open_pipe(int ends[2])
@@ -257,46 +265,68 @@ static int open_terminal(int ends[2])
     return ends[1] < 0 ? -1 : 0;
 }
 
-/* Everything that is there; returns how much it was, at most `size` bytes of it in `out`. */
-static size_t drain(int fd, char *out, size_t size)
+static void fill(const int ends[2])
 {
-    char    rest[4096];
-    size_t  total = 0;
-    ssize_t got;
-    while ((got = total < size ? read(fd, out + total, size - total)
-                               : read(fd, rest, sizeof(rest))) > 0)
-        total += (size_t)got;
-    return total;
+    static const char junk[4096];
+    while (write(ends[1], junk, sizeof(junk)) > 0)
+        continue;
 }
 
-/* Makes the output of the child one that blocks, fills it, logs, drains it, logs again. */
+static void drain(const int ends[2])
+{
+    char junk[4096];
+    while (read(ends[0], junk, sizeof(junk)) > 0)
+        continue;
+}
+
+/* As ^S and ^Q do. */
+static void stop_terminal(const int ends[2])
+{
+    (void)tcflow(ends[1], TCOOFF);
+}
+
+static void resume_terminal(const int ends[2])
+{
+    (void)tcflow(ends[1], TCOON);
+}
+
+/* Passes on what arrives, up to and with `mark`; a terminal takes its time. */
+static void pass_on(int from, int to, const char *mark)
+{
+    static char   got[8192];
+    size_t        len = 0;
+    struct pollfd in = { .fd = from, .events = POLLIN };
+    while (!memmem(got, len, mark, strlen(mark)) && poll(&in, 1, 5000) == 1) {
+        ssize_t n = read(from, got + len, sizeof(got) - len);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    (void)!write(to, got, len);
+}
+
+/* What the output takes after it was stuck goes to standard error. */
 static void log_to_stuck_output(void *arg)
 {
     const struct stuck_output *output = arg;
-    static char                junk[4096], got[8192];
     int                        ends[2];
     if (output->open(ends) < 0)
         _exit(2);
-    memset(junk, '.', sizeof(junk));
-    while (write(ends[1], junk, sizeof(junk)) > 0)
-        continue;
+    output->stop(ends);
     /* Blocking from now on: a write that is not asked for first would hang. */
     (void)fcntl(ends[1], F_SETFL, 0);
     (void)dup2(ends[1], STDOUT_FILENO);
     for (int i = 0; i < 5; i++)
         LOG(NULL, LOG_INFO, "lost %d", i);
-    (void)drain(ends[0], got, 0);
+    output->resume(ends);
     LOG(NULL, LOG_INFO, "heard");
-    size_t len = drain(ends[0], got, sizeof(got));
-    (void)!write(STDERR_FILENO, got, MIN(len, sizeof(got)));
+    pass_on(ends[0], STDERR_FILENO, "heard");
 }
 
 static void an_output_that_is_full_loses_lines_and_never_blocks(void **state)
 {
     static struct stuck_output outputs[] = {
-        { "pipe", open_pipe },
-        { "socket", open_socket },
-        { "terminal", open_terminal },
+        { "pipe", open_pipe, fill, drain },
+        { "socket", open_socket, fill, drain },
+        { "terminal", open_terminal, stop_terminal, resume_terminal },
     };
     for (size_t i = 0; i < COUNT(outputs); i++) {
         test_child_run(STDERR_FILENO, log_to_stuck_output, &outputs[i], &child);
@@ -309,25 +339,20 @@ static void an_output_that_is_full_loses_lines_and_never_blocks(void **state)
 
 static void log_lost_lines_at_the_end(void *arg)
 {
-    struct stuck_output *output = arg;
-    static char          junk[4096], got[8192];
-    int                  ends[2];
-    if (output->open(ends) < 0)
+    int ends[2];
+    if (open_pipe(ends) < 0)
         _exit(2);
-    while (write(ends[1], junk, sizeof(junk)) > 0)
-        continue;
+    fill(ends);
     (void)dup2(ends[1], STDOUT_FILENO);
-    LOG(NULL, LOG_INFO, "lost");
-    (void)drain(ends[0], got, 0);
+    LOG(NULL, LOG_INFO, "quiet");
+    drain(ends);
     log_flush();
-    size_t len = drain(ends[0], got, sizeof(got));
-    (void)!write(STDERR_FILENO, got, len);
+    pass_on(ends[0], STDERR_FILENO, "lost");
 }
 
 static void lost_lines_are_told_without_another_line(void **state)
 {
-    struct stuck_output output = { "pipe", open_pipe };
-    test_child_run(STDERR_FILENO, log_lost_lines_at_the_end, &output, &child);
+    test_child_run(STDERR_FILENO, log_lost_lines_at_the_end, NULL, &child);
     CHECK(strstr(child.output, " WAR 1 log lines were lost\n"), child.output);
 }
 
@@ -386,16 +411,14 @@ static void a_line_is_one_write(void **state)
 
 static void log_to_terminal(void *arg)
 {
-    static char got[8192];
-    int         ends[2];
+    int ends[2];
     if (open_terminal(ends) < 0)
         _exit(2);
     (void)dup2(ends[1], STDOUT_FILENO);
     log_set_level(LOG_DEBUG);
     for (int level = LOG_ERROR; level <= LOG_DEBUG; level++)
         log_write(NULL, level, "text");
-    size_t len = drain(ends[0], got, sizeof(got));
-    (void)!write(STDERR_FILENO, got, len);
+    pass_on(ends[0], STDERR_FILENO, "DEB\x1b[0m text\r\n");
 }
 
 static void a_terminal_shows_colours(void **state)

@@ -1,8 +1,6 @@
 #include "base/check.h"
 #include "codec/h26x.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span stream = { data, size }, rest = stream, nal;

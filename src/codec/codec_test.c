@@ -114,6 +114,7 @@ static void keyframes_are_seen_in_the_first_bytes(void **state)
         { "VP9 base layer", BYTES("\xa8\x12\x00\x00"), CODEC_VP9, true },
         { "VP9 base layer, 15-bit id", BYTES("\xa8\x92\x12\x10\x00"), CODEC_VP9, true },
         { "VP9 upper layer", BYTES("\xa8\x12\x03\x00"), CODEC_VP9, false },
+        { "VP9 layer above that", BYTES("\xa8\x12\x04\x00"), CODEC_VP9, false },
         { "VP9 upper layer, 15-bit id", BYTES("\xa8\x92\x12\x02\x00"), CODEC_VP9, false },
         { "VP9 layers cut short", BYTES("\xa8\x92\x12"), CODEC_VP9, false },
         { "VP9 layers without id", BYTES("\x28\x02"), CODEC_VP9, false },

@@ -2,8 +2,6 @@
 #include "codec/codec.h"
 #include "codec/h26x.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct seen {
     struct span payload;
     unsigned    params;

@@ -76,6 +76,11 @@ static void variables_come_over_the_file(void **state)
         CHECK(load(cases[i].yaml, cases[i].variables, &conf, &why) == 0, why.text);
         conf_print(conf, &printed);
         CHECK(strstr(buf_string(&printed), cases[i].want), cases[i].name);
+        for (size_t k = 0; k < conf->path_count; k++) {
+            const struct conf_path *path = &conf->paths[k];
+            struct span             name = span_from_string(path->name);
+            CHECK(path->regex || conf_find_path(conf, name, NULL) == path, cases[i].name);
+        }
     }
 }
 

@@ -152,6 +152,27 @@ static void hard_names_end_soon(void **state)
     }
 }
 
+/* The second half would match, were the first one tried to its end. */
+static void a_match_has_a_budget_of_steps(void **state)
+{
+    static const struct {
+        const char *expression, *name;
+        bool        want;
+    } cases[] = {
+        { "^(a+)+$|-$", "aaaaa-", true },
+        { "^(a+)+$|^.*-$", "aaaaa-", true },
+        { "^(a+)+$|^.*-$", "aaaaaaaaaaaaaaaaaaaa-", false },
+        { "(a+)+$|-$", "aaaaaaaaaaaaaaaaaaaa-", false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct conf_regex *regex = NULL;
+        CHECK(path_regex_create(cases[i].expression, &regex) == 0, cases[i].expression);
+        CHECK(path_regex_match(regex, span_from_string(cases[i].name), NULL) == cases[i].want,
+              cases[i].name);
+        regex = path_regex_destroy(regex);
+    }
+}
+
 static void no_match_leaves_no_groups(void **state)
 {
     AUTO(conf_unref) struct conf *conf = NULL;
@@ -168,4 +189,4 @@ static void no_match_leaves_no_groups(void **state)
 
 TESTS(names_follow_the_rule, lookup_prefers_plain_names_then_the_first_expression,
       every_entry_is_found_by_its_own_name, groups_are_those_of_the_expression, hard_names_end_soon,
-      no_match_leaves_no_groups)
+      a_match_has_a_budget_of_steps, no_match_leaves_no_groups)

@@ -4,7 +4,7 @@
 
 static void fail_on_change(void *arg, const struct conf_change *change)
 {
-    fail_msg("%s", arg);
+    fail_msg("%s", (const char *)arg);
 }
 
 static void what_is_printed_loads_as_the_same(void **state)

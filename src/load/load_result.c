@@ -196,7 +196,7 @@ static void compute_server(const struct load_result *result, struct values *v)
     v->rss = mib(to->rss_bytes);
     v->rss_per_stream = ratio(v->rss * 1024, v->streams);
     v->peak_rss = mib(to->peak_rss_bytes);
-    v->pss = mib(to->pss_bytes);
+    v->pss = mib(result->pss_bytes);
     v->threads = known(to->threads);
 }
 
@@ -222,11 +222,13 @@ static void compute_costs(const struct load_result *result, const struct values 
     const struct proc_stat *from = &result->begin.server, *to = &result->end.server;
     if (!has_server(result))
         return;
-    const double us = 1.0 / (double)NS_PER_US;
-    add_cost(out, v, "cpu_us", "CPU, us", us * (double)(to->cpu_ns - from->cpu_ns));
-    add_cost(out, v, "cpu_user_us", "  in the program", us * (double)(to->user_ns - from->user_ns));
-    add_cost(out, v, "cpu_system_us", "  in the kernel",
-             us * (double)(to->system_ns - from->system_ns));
+    /* The kernel's ticks tell the shares; the sum is known exactly. */
+    double total_us = (double)(to->cpu_ns - from->cpu_ns) / (double)NS_PER_US;
+    double user = (double)(to->user_ns - from->user_ns);
+    double system = (double)(to->system_ns - from->system_ns);
+    add_cost(out, v, "cpu_us", "CPU, us", total_us);
+    add_cost(out, v, "cpu_user_us", "  in the program", total_us * ratio(user, user + system));
+    add_cost(out, v, "cpu_system_us", "  in the kernel", total_us * ratio(system, user + system));
     add_cost(out, v, "read_calls", "read() and its kin",
              known_difference(from->read_calls, to->read_calls));
     add_cost(out, v, "write_calls", "write(), writev()",

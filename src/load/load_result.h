@@ -30,6 +30,7 @@ struct load_result {
     const struct load_options *options;
     struct load_plan           plan;
     struct load_snapshot       begin, end; /* of the measured time */
+    int64_t                    pss_bytes;  /* of the server, at the end */
     struct load_received       received;   /* of the whole run, with what is missing at its end */
     const struct load_times   *times;
     uint32_t                   streams_live, readers_live; /* at the end of the measured time */

@@ -25,6 +25,7 @@ static struct load_result new_result(void)
     return (struct load_result){
         .options = &options,
         .times = &times,
+        .pss_bytes = PROC_UNKNOWN,
         .streams_live = 2,
         .readers_live = 2,
         .begin = { .at_ns = 5 * NS_PER_S,
@@ -32,16 +33,17 @@ static struct load_result new_result(void)
                    .received = { .frames = 40, .packets = 160, .bytes = 190000 },
                    .own_cpu_ns = NS_PER_S,
                    .has_server = true,
-                   .server = { .cpu_ns = NS_PER_S, .read_calls = 10, .pss_bytes = -1 } },
+                   .server = { .cpu_ns = NS_PER_S, .read_calls = 10 } },
         .end = { .at_ns = 15 * NS_PER_S,
                  .sent = { .frames = 550, .packets = 2200, .bytes = 2740000 },
                  .received = { .frames = 540, .packets = 2160, .bytes = 2690000 },
                  .own_cpu_ns = 2 * NS_PER_S,
                  .has_server = true,
                  .server = { .cpu_ns = 1500 * NS_PER_MS,
+                             .user_ns = 100 * NS_PER_MS,
+                             .system_ns = 300 * NS_PER_MS,
                              .read_calls = 2010,
                              .rss_bytes = 20 << 20,
-                             .pss_bytes = -1,
                              .write_calls = -1 } },
     };
 }
@@ -107,6 +109,8 @@ static void costs_are_in_proportion_to_the_load(void **state)
     CHECK(is_near(cpu->per_packet, 250), "2000 packets were delivered");
     CHECK(is_near(cpu->per_mbit, 25000), "20 Mbit were delivered");
     CHECK(is_near(cpu->per_stream_s, 25000), "2 streams, 10 s");
+    CHECK(is_near(cost(&f, "cpu_user_us")->total, 125000), "a quarter of the ticks");
+    CHECK(is_near(cost(&f, "cpu_system_us")->total, 375000), "three quarters");
     CHECK(is_near(cost(&f, "read_calls")->per_packet, 1), "calls");
     CHECK(isnan(cost(&f, "write_calls")->total), "the kernel hides it");
 

@@ -214,6 +214,8 @@ static void stop_sending(struct load *load)
     load->result.readers_live = load_peers_count_readers(load);
     metronome_close(&load->video);
     metronome_close(&load->audio);
+    /* Only now that no frame can be late for it. */
+    load->result.pss_bytes = proc_stat_read_pss((pid_t)load->options->pid);
     enter_phase(load, LOAD_DRAINING);
     (void)uv_timer_again(&load->peers_timer);
 }
@@ -221,6 +223,12 @@ static void stop_sending(struct load *load)
 static void on_end_timer(uv_timer_t *timer)
 {
     stop_sending(timer->data);
+}
+
+static bool has_work(const struct load *load)
+{
+    return load_peers_count_streams(load) > 0 &&
+           (load->reader_count == 0 || load_peers_count_readers(load) > 0);
 }
 
 static void start_measuring(struct load *load)
@@ -232,12 +240,6 @@ static void start_measuring(struct load *load)
     (void)uv_timer_stop(&load->peers_timer);
     take_snapshot(load, &load->result.begin);
     (void)uv_timer_start(&load->end_timer, on_end_timer, duration_ms, 0);
-}
-
-static bool has_work(const struct load *load)
-{
-    return load_peers_count_streams(load) > 0 &&
-           (load->reader_count == 0 || load_peers_count_readers(load) > 0);
 }
 
 static void on_peers_timer(uv_timer_t *timer)
@@ -290,6 +292,8 @@ static void on_second_timer(uv_timer_t *timer)
     struct load *load = timer->data;
     int64_t      now_ns = clock_monotonic_ns();
     load_peers_keep_alive(load, now_ns);
+    if (load->phase == LOAD_MEASURING && !has_work(load))
+        stop_sending(load); /* the server has gone */
     if (load_display_is_due(&load->display, now_ns))
         draw(load);
 }

@@ -96,7 +96,15 @@ static void add_switches(pid_t pid, struct proc_stat *out)
     out->switches_involuntary = involuntary;
 }
 
-int proc_stat_read_cpu(pid_t pid, int64_t *cpu_ns)
+int64_t proc_stat_read_pss(pid_t pid)
+{
+    AUTO(buf_fini) struct buf text = { 0 };
+    return read_proc(pid, "smaps_rollup", &text) == 0 ? proc_stat_find(buf_span(&text), "Pss")
+                                                      : PROC_UNKNOWN;
+}
+
+/* To the nanosecond, which /proc does not give. */
+static int read_cpu(pid_t pid, int64_t *cpu_ns)
 {
     clockid_t clock;
     int       err = clock_getcpuclockid(pid, &clock);
@@ -109,13 +117,12 @@ int proc_stat_read_cpu(pid_t pid, int64_t *cpu_ns)
 int proc_stat_read(pid_t pid, struct proc_stat *out)
 {
     AUTO(buf_fini) struct buf text = { 0 };
-    struct proc_stat          stat = { .pss_bytes = PROC_UNKNOWN,
-                                       .read_calls = PROC_UNKNOWN,
+    struct proc_stat          stat = { .read_calls = PROC_UNKNOWN,
                                        .write_calls = PROC_UNKNOWN,
                                        .switches_voluntary = PROC_UNKNOWN,
                                        .switches_involuntary = PROC_UNKNOWN };
 
-    int err = proc_stat_read_cpu(pid, &stat.cpu_ns);
+    int err = read_cpu(pid, &stat.cpu_ns);
     if (err == 0)
         err = read_proc(pid, "stat", &text);
     if (err == 0)
@@ -126,8 +133,6 @@ int proc_stat_read(pid_t pid, struct proc_stat *out)
         return err;
     stat.rss_bytes = proc_stat_find(buf_span(&text), "VmRSS");
     stat.peak_rss_bytes = proc_stat_find(buf_span(&text), "VmHWM");
-    if (read_proc(pid, "smaps_rollup", &text) == 0)
-        stat.pss_bytes = proc_stat_find(buf_span(&text), "Pss");
     if (read_proc(pid, "io", &text) == 0) {
         stat.read_calls = proc_stat_find(buf_span(&text), "syscr");
         stat.write_calls = proc_stat_find(buf_span(&text), "syscw");

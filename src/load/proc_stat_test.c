@@ -72,6 +72,7 @@ static void we_can_observe_ourselves(void **state)
     CHECK(after.cpu_ns - before.cpu_ns >= 30 * NS_PER_MS, "CPU time");
     CHECK(after.rss_bytes > 100000 && after.peak_rss_bytes >= after.rss_bytes, "memory");
     CHECK(after.threads == 1, "threads");
+    CHECK(proc_stat_read_pss(getpid()) > 100000, "proportional memory");
 }
 
 static void an_ended_process_is_an_error(void **state)
@@ -83,6 +84,7 @@ static void an_ended_process_is_an_error(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
     CHECK(proc_stat_read(child, &stat) < 0, "gone");
     CHECK(stat.threads == 77, "nothing is written on failure");
+    CHECK(proc_stat_read_pss(child) == PROC_UNKNOWN, "nothing to know");
 }
 
 TESTS(stat_lines_are_read, numbers_are_found_by_key, we_can_observe_ourselves,

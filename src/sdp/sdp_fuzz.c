@@ -3,8 +3,6 @@
 #include "base/auto.h"
 #include "base/check.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* What was read can be written, and reads as the same media again. */
 static void check_round_trip(const struct sdp *sdp)
 {

@@ -74,7 +74,7 @@ struct batch {
     uint32_t         frame_ends;
     uint32_t         keyframes; /* starts of frames with which a decoder can begin */
     uint32_t         video;
-    uint32_t         reports; /* RTCP of our own */
+    uint32_t         reports; /* RTCP of our own: belong to no frame */
     struct slab     *slabs[BATCH_MAX_SLABS];
     struct batch_run runs[BATCH_MAX_RUNS];
     struct packet    packets[BATCH_MAX_PACKETS];

@@ -145,7 +145,18 @@ static void mark_packet(struct ingest_track *track, const struct rtp_header *hea
         track->unmarked_frames = 0;
 }
 
-/* A keyframe may announce itself behind an access unit delimiter: then the frame's start counts. */
+/* A keyframe may announce itself behind an access unit delimiter: its frame's start is marked. */
+static void mark_frame_start(struct batch *batch, unsigned track)
+{
+    for (unsigned i = batch->packet_count; i-- > 0;) {
+        uint32_t bit = UINT32_C(1) << i;
+        if (batch->packets[i].track == track && (batch->frame_starts & bit)) {
+            batch->keyframes |= bit;
+            return;
+        }
+    }
+}
+
 static void mark_keyframe(struct ingest *ingest, unsigned track, struct span payload,
                           struct batch *batch, uint32_t bit)
 {
@@ -159,11 +170,8 @@ static void mark_keyframe(struct ingest *ingest, unsigned track, struct span pay
     unsigned flags = codec->inspect(payload);
     if (flags & CODEC_HAS_PARAMS)
         params_update(ingest->stream, track, payload);
-    if (!(flags & CODEC_STARTS_KEYFRAME))
-        return;
-    uint32_t starts = batch->frame_starts & batch->video & (bit | (bit - 1));
-    if (starts)
-        batch->keyframes |= UINT32_C(1) << (31 - __builtin_clz(starts));
+    if (flags & CODEC_STARTS_KEYFRAME)
+        mark_frame_start(batch, track);
 }
 
 static void add_packet(struct ingest *ingest, unsigned track_index, struct packet *packet,

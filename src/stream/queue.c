@@ -106,6 +106,15 @@ static bool is_too_old(const struct queue *queue, int64_t now_ns)
     return now_ns - since_ns > queue->limits->ns;
 }
 
+/* The tracks of the packets in `mask`; bits. */
+static uint16_t tracks_of(const struct batch *batch, uint32_t mask)
+{
+    uint16_t tracks = 0;
+    for (uint32_t left = mask; left; left &= left - 1)
+        tracks |= (uint16_t)(1u << batch->packets[__builtin_ctz(left)].track);
+    return tracks;
+}
+
 /*
  * The bits of `mask` that go on a frame which was begun: up to the first start of a frame on each
  * track. `*started` collects the tracks that have passed theirs.
@@ -116,7 +125,7 @@ static uint32_t begun_bits(const struct queue_entry *entry, uint16_t *started, b
     uint32_t            begun = 0;
     for (uint32_t left = entry->mask; left; left &= left - 1) {
         uint32_t bit = left & -left;
-        uint16_t track = (uint16_t)(1u << batch->packets[__builtin_ctz(left)].track);
+        uint16_t track = tracks_of(batch, bit);
         if (!has_begun && (bit & batch->frame_starts))
             *started |= track;
         if (!(*started & track))
@@ -134,17 +143,16 @@ static unsigned shed(struct queue *queue)
     uint32_t count = queue->count;
     uint16_t started = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct queue_entry *entry = queue_at(queue, i);
-        uint32_t            begun = begun_bits(entry, &started, i == 0 && queue->has_begun);
-        uint32_t            shed_bits = entry->mask & ~begun;
-        account_removed(queue, entry->batch, shed_bits);
-        for (uint32_t left = shed_bits & entry->batch->video; left; left &= left - 1)
-            queue->waiting |= (uint16_t)(1u << entry->batch->packets[__builtin_ctz(left)].track);
-        if (begun == 0) {
-            batch_unref(entry->batch);
-            continue;
-        }
-        *queue_at(queue, kept++) = (struct queue_entry){ entry->batch, begun };
+        struct queue_entry  entry = *queue_at(queue, i);
+        const struct batch *batch = entry.batch;
+        uint32_t            begun = begun_bits(&entry, &started, i == 0 && queue->has_begun);
+        uint32_t            shed_bits = entry.mask & ~begun;
+        account_removed(queue, batch, shed_bits);
+        queue->waiting |= tracks_of(batch, shed_bits & batch->video) & queue->keyed;
+        if (begun == 0)
+            batch_unref(batch);
+        else
+            *queue_at(queue, kept++) = (struct queue_entry){ batch, begun };
     }
     queue->count = kept;
     /* What comes next on these tracks goes on a frame that is no longer there. */
@@ -152,23 +160,32 @@ static unsigned shed(struct queue *queue)
     return frames - queue->frames;
 }
 
+/* The frame that `bit` belongs to does not come in. */
+static void refuse(struct queue *queue, const struct batch *batch, uint32_t bit)
+{
+    uint16_t track = tracks_of(batch, bit);
+    queue->refusing |= track;
+    queue->waiting |= bit & batch->video ? track & queue->keyed : 0;
+}
+
 /* Packet by packet: which of `mask` may come in. */
-static uint32_t admit(struct queue *queue, const struct batch *batch, uint32_t mask, bool is_full,
+static uint32_t admit(struct queue *queue, const struct batch *batch, uint32_t mask,
                       unsigned *discarded)
 {
-    uint32_t admitted = 0;
-    for (uint32_t left = mask; left; left &= left - 1) {
+    bool     is_full = is_over(queue);
+    bool     is_flooded = queue->bytes >= queue->limits->bytes + QUEUE_MAX_FRAME_BYTES;
+    uint32_t admitted = mask & batch->reports;
+    for (uint32_t left = mask & ~batch->reports; left; left &= left - 1) {
         uint32_t bit = left & -left;
-        uint16_t track = (uint16_t)(1u << batch->packets[__builtin_ctz(left)].track);
-        if (bit & batch->frame_starts) {
-            bool is_video = bit & batch->video;
-            bool must_wait = (queue->waiting & track) && !(bit & batch->keyframes);
-            if (is_full || must_wait) {
-                queue->refusing |= track;
-                queue->waiting |= is_video ? track : 0;
-                (*discarded)++;
-                continue;
-            }
+        uint16_t track = tracks_of(batch, bit);
+        bool     is_start = bit & batch->frame_starts;
+        bool     must_wait = (queue->waiting & track) && !(bit & batch->keyframes);
+        if (is_start ? is_full || must_wait : is_flooded && !(queue->refusing & track)) {
+            refuse(queue, batch, bit);
+            (*discarded)++;
+            continue;
+        }
+        if (is_start) {
             queue->refusing &= (uint16_t)~track;
             queue->waiting &= (uint16_t)~track;
         }
@@ -183,9 +200,9 @@ unsigned queue_push(struct queue *queue, const struct batch *batch, uint32_t mas
     unsigned discarded = 0;
     if (is_too_old(queue, now_ns))
         discarded = shed(queue);
-    bool is_full = is_over(queue);
-    if (is_full || queue->refusing || queue->waiting)
-        mask = admit(queue, batch, mask, is_full, &discarded);
+    queue->keyed |= tracks_of(batch, mask & batch->keyframes);
+    if (is_over(queue) || queue->refusing || queue->waiting)
+        mask = admit(queue, batch, mask, &discarded);
     if (mask)
         append(queue, batch, mask, now_ns);
     queue->discarded_frames += discarded;

@@ -3,9 +3,11 @@
  *
  * Over a limit, new frames are refused, whole ones and up to the next keyframe, so that what a
  * slow reader does get can be decoded; a queue that stands for longer than its limit in time
- * also lets go of what it holds. A frame that was begun is always finished. The stream and its
- * other readers never wait.
+ * also lets go of what it holds. A frame that was begun is always finished. A track that never
+ * showed a keyframe does not wait for one. The stream and its other readers never wait.
  *
+ * Bounds:  a batch comes in whole, and a frame that was let in is not cut, so the limits may be
+ *          passed by one batch and the rest of a frame: at most QUEUE_MAX_FRAME_BYTES.
  * Owner:   a reader; holds a reference to each batch.
  * Thread:  the reader's worker.
  */
@@ -15,6 +17,9 @@
 #include <stdint.h>
 
 #include "stream/batch.h"
+
+/* The largest keyframes in use have 4 MB; one without an end is cut here. */
+enum { QUEUE_MAX_FRAME_BYTES = 16 * 1024 * 1024 };
 
 struct queue_limits {
     uint32_t frames;
@@ -36,6 +41,7 @@ struct queue {
     const struct queue_limits *limits;
     uint16_t                   refusing;  /* tracks of which the current frame is refused; bits */
     uint16_t                   waiting;   /* tracks that wait for a keyframe; bits */
+    uint16_t                   keyed;     /* tracks that have shown one; bits */
     bool                       has_begun; /* part of the first packet has been sent */
     uint64_t                   discarded_frames;
 };

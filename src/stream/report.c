@@ -37,10 +37,7 @@ static void add_report(struct stream *stream, struct batch *batch, unsigned trac
     interleaved_write_header(p - INTERLEAVED_HEADER, (uint8_t)(2 * track + 1), RTCP_SR_SIZE);
     rtcp_write_sr(&info, p);
     struct packet packet = { .p = p, .len = RTCP_SR_SIZE, .track = (uint8_t)track };
-    uint32_t      bit = batch_add(batch, slab, &packet);
-    batch->reports |= bit;
-    batch->frame_starts |= bit;
-    batch->frame_ends |= bit;
+    batch->reports |= batch_add(batch, slab, &packet);
 }
 
 const struct batch *report_create(struct stream *stream)

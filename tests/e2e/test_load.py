@@ -200,13 +200,13 @@ def test_a_frame_that_is_dropped_without_a_trace_is_missed(load: Any, server: Se
 
 def test_a_stall_is_a_freeze(load: Any, server: Server) -> None:
     def choose(number: int, packet: Packet) -> Harm:
-        return Harm.STALL if number == 150 else Harm.NONE
+        return Harm.STALL if number == 350 else Harm.NONE  # after the first keyframe, 2 s at most
 
     with LossyRelay(RELAY_PORT, choose):
         report = load("--url", f"rtsp://127.0.0.1:{RELAY_PORT}/cam", "--readers", "1",
                       "--duration", "4s").report(2)
     assert report["lost"].pop("freezes") == 1
-    assert report["lost"].pop("frozen_ms") >= STALL_SECONDS * 1000
+    assert report["lost"].pop("frozen_ms") >= STALL_SECONDS * 1000 - 50
     assert report["times"]["delay_max_ms"] >= STALL_SECONDS * 1000 - 50
     assert nothing_lost(report)
 
@@ -215,9 +215,7 @@ def test_a_server_that_dies_is_noticed(load: Any, millrace: Servers) -> None:
     server = millrace()
     server.expected_exit = -signal.SIGKILL
     running = load("--streams", "2", "--readers", "1", "--duration", "30s")
-    server.wait_log(r"is reading from path 'cam2'", 10)
-    wait_until(lambda: "measuring" in running.output or not running.process.poll() is None
-               or server.count_log(r"is reading from path") == 2, "all read")
+    wait_until(lambda: "measuring" in running.output, "a line of the display", 20)
     server.kill()
     report = running.report(2)
     assert any("lost while media flowed" in note for note in report["notes"])

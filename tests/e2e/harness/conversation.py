@@ -16,8 +16,8 @@ from harness.patience import PATIENCE
 from harness.rtp import Packet
 from harness.rtsp import Closed, Response, Rtsp
 
-SESSION = re.compile(r"[0-9a-f]{32}")
-SSRC = re.compile(r"ssrc=[0-9A-F]{8}")
+SESSION = re.compile(r"(?<=^Session: )[0-9a-f]{32}(?=;|$)", re.M)
+SSRC = re.compile(r"(?<=;ssrc=)[0-9A-F]{8}\b")
 RTP_POSITION = re.compile(r"seq=\d+;rtptime=\d+")
 SHORT_SILENCE = 1.5  # stands for `no response in 6 s`
 
@@ -40,16 +40,24 @@ class Message:
 
 @dataclass
 class Replay:
-    """The state of a replay: the connection, and which session id stands for which."""
+    """The state of a replay: the connection, and what stands for the ids of the recording."""
 
     client: Rtsp
     adjust: Callable[[str, Response], None]  # what differs on purpose: request line, expectation
-    sessions: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)  # sessions and SSRCs
     request: str = ""
     last_exchange: float = field(default_factory=time.monotonic)
 
-    def actual_ids(self, text: str) -> str:
-        return SESSION.sub(lambda found: self.sessions.get(found[0], found[0]), text)
+    def learn_ids(self, want: str, got: str) -> None:
+        """An id met for the first time may be any; from then on it must be that one."""
+        for pattern in (SESSION, SSRC):
+            for recorded, actual in zip(pattern.findall(want), pattern.findall(got)):
+                self.ids.setdefault(recorded, actual)
+
+    def translate(self, text: str) -> str:
+        for recorded, actual in self.ids.items():
+            text = text.replace(recorded, actual)
+        return text
 
 
 Step = Callable[[Replay], None]
@@ -58,7 +66,7 @@ Step = Callable[[Replay], None]
 def send(message: Message) -> Step:
     def step(replay: Replay) -> None:
         replay.request = message.head[0]
-        replay.client.send(replay.actual_ids(message.encode().decode()).encode())
+        replay.client.send(replay.translate(message.encode().decode()).encode())
         replay.last_exchange = time.monotonic()
 
     return step
@@ -66,15 +74,13 @@ def send(message: Message) -> Step:
 
 def expect(message: Message) -> Step:
     def step(replay: Replay) -> None:
-        want = message.response()
-        replay.adjust(replay.request, want)
-        got = replay.client.read_response()
+        response = message.response()
+        replay.adjust(replay.request, response)
+        want = comparable(response)
+        got = comparable(replay.client.read_response())
         replay.last_exchange = time.monotonic()
-        if session := want.get("Session"):
-            actual = SESSION.match(got.get("Session") or "")
-            assert actual, f"{replay.request}: no Session of 32 hexadecimal digits: {got}"
-            replay.sessions.setdefault(session[:32], actual[0])
-        assert comparable(got) == replay.actual_ids(comparable(want)), replay.request
+        replay.learn_ids(want, got)
+        assert got == replay.translate(want), replay.request
 
     return step
 
@@ -82,8 +88,8 @@ def expect(message: Message) -> Step:
 def comparable(response: Response) -> str:
     """Everything but what depends on the moment, as text, so that a failure shows a diff."""
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
-    return SSRC.sub("ssrc=########", RTP_POSITION.sub("seq=#;rtptime=#",
-                            f"{response.start}\n{headers}\n\n{response.body.decode()}"))
+    return RTP_POSITION.sub("seq=#;rtptime=#",
+                            f"{response.start}\n{headers}\n\n{response.body.decode()}")
 
 
 def expect_closed(replay: Replay) -> None:
@@ -115,19 +121,22 @@ def expect_open_after(seconds: str) -> Step:
     return step
 
 
-def expect_frame(channel: str, kind: str, payload_type: str) -> Step:
+def expect_frame(channel: str, kind: str, payload_type: str, ssrc: str | None) -> Step:
     def step(replay: Replay) -> None:
         data = replay.client.read_frame(int(channel)).payload
         if kind == "RTCP":
             assert data[1] == int(payload_type)
         else:
-            assert Packet.parse(data).payload_type == int(payload_type)
+            packet = Packet.parse(data)
+            assert packet.payload_type == int(payload_type)
+            assert f"{packet.ssrc:08X}" == replay.ids[(ssrc or "").upper()]
 
     return step
 
 
 REMARKS: tuple[tuple[re.Pattern[str], Callable[..., Step]], ...] = (
-    (re.compile(r"interleaved channel (\d+): \d+ (RTP|RTCP) packets, first: pt=(\d+)"),
+    (re.compile(r"interleaved channel (\d+): \d+ (RTP|RTCP) packets, first: pt=(\d+)"
+                r"(?:.* ssrc=(\w+))?"),
      expect_frame),
     (re.compile(r"server closed the connection after ([\d.]+) s"), expect_closed_after),
     (re.compile(r"still open after ([\d.]+) s"), expect_open_after),

@@ -24,16 +24,16 @@ a=control:trackID=0\r
 
 class Publisher:
     """Announces an SDP whose first medium is H264 and sends a frame every `interval` seconds on
-    it, and a small packet on each other medium. `ssrcs` gives each medium's SSRC."""
+    it, and a small packet on each other medium."""
 
-    def __init__(self, path: str, sdp: str = H264_SDP, *, ssrcs: Sequence[int] = (0x11223344,),
-                 payload_types: Sequence[int] = (96,), interval: float = 0.02, parts: int = 2,
+    def __init__(self, path: str, sdp: str = H264_SDP, *, payload_types: Sequence[int] = (96,),
+                 interval: float = 0.02, parts: int = 2,
                  keyframe_every: int = 25, port: int = DEFAULT_PORT, start: bool = True) -> None:
         self.rtsp = Rtsp(port=port)
         self.rtsp.announce(path, sdp)
-        self.video = H264Writer(ssrcs[0], payload_types[0])
-        self.others = [Packet(payload_type, True, 100, 5000, ssrc, b"sound" * 8)
-                       for payload_type, ssrc in zip(payload_types[1:], ssrcs[1:])]
+        self.video = H264Writer(payload_types[0])
+        self.others = [Packet(payload_type, True, 100, 5000, payload_type, b"sound" * 8)
+                       for payload_type in payload_types[1:]]
         self.interval = interval
         self.parts = parts
         self.keyframe_every = keyframe_every

@@ -50,8 +50,8 @@ class FramePart(NamedTuple):
 class H264Writer:
     """Makes frames of FU-A packets. Nothing can decode them, but a server forwards them."""
 
-    ssrc: int = 0x11223344
     payload_type: int = 96
+    ssrc: int = 0x11223344
     sequence: int = 65000  # wraps early in every test
     timestamp: int = 0xFFFF0000
     ticks: int = 3600
