@@ -134,7 +134,8 @@ static void start_workers(void)
     }
     for (unsigned i = 1; i <= server.worker_count; i++)
         loop_start_thread(server.loops[i], on_worker_start);
-    server.placement = placement_create(server.loops, server.worker_count, on_activity);
+    server.placement =
+        placement_create(server.loops, server.worker_count, conf->spread_readers, on_activity);
 }
 
 static void on_worker_stop(struct loop *loop)

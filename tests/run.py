@@ -237,7 +237,8 @@ def run_tier(tier: Tier) -> Tally:
             broken.add(stage.name)
             tally = Tally(failed=1)
         total.add(tally)
-        print(f"== {stage.name}: {time.monotonic() - started:.1f} s: {tally}", flush=True)
+        counted = f": {tally}" if tally != Tally() else ""
+        print(f"== {stage.name}: {time.monotonic() - started:.1f} s{counted}", flush=True)
     return total
 
 

@@ -5,13 +5,14 @@
 #include <poll.h>
 #include <regex.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/log_ring.h"
 #include "base/test_child.h"
+#include "base/test_clock.h"
 
 enum { TIME_LEN = sizeof("2006/01/02 15:04:05 ") - 1 };
 
@@ -51,27 +52,26 @@ static void a_line_has_time_level_and_text(void **state)
     regfree(&form);
 }
 
-static void say_hello_in_india(void *arg)
+static void log_in_india(void *arg)
 {
     (void)setenv("TZ", "IST-5:30", 1);
     tzset();
-    say_hello(NULL);
-}
-
-static void format_time_in_india(char out[32])
-{
-    time_t then = (time_t)(clock_wall_ns() / NS_PER_S) + (5 * 60 + 30) * 60;
-    (void)strftime(out, 32, "%Y/%m/%d %H:%M:%S ", gmtime(&then));
+    LOG(NULL, LOG_INFO, "first");
+    test_clock_advance(NS_PER_S - 1);
+    LOG(NULL, LOG_INFO, "same second");
+    test_clock_advance(1);
+    LOG(NULL, LOG_INFO, "next");
+    test_clock_advance(24 * 3600 * NS_PER_S);
+    LOG(NULL, LOG_INFO, "tomorrow");
 }
 
 static void the_time_is_local(void **state)
 {
-    char before[32], after[32];
-    format_time_in_india(before);
-    test_child_run(STDOUT_FILENO, say_hello_in_india, NULL, &child);
-    format_time_in_india(after);
-    CHECK(strncmp(before, child.output, TIME_LEN) <= 0, child.output);
-    CHECK(strncmp(child.output, after, TIME_LEN) <= 0, child.output);
+    test_child_run(STDOUT_FILENO, log_in_india, NULL, &child);
+    assert_string_equal(child.output, "2020/07/02 05:30:00 INF first\n"
+                                      "2020/07/02 05:30:00 INF same second\n"
+                                      "2020/07/02 05:30:01 INF next\n"
+                                      "2020/07/03 05:30:01 INF tomorrow\n");
 }
 
 static int argument(void)
@@ -180,6 +180,31 @@ static void repeats_are_summarised(void **state)
                                       "WAR (repeated 3 times) bad\n"
                                       "INF (repeated 1 times) good 0\n"
                                       "INF (repeated 1 times) good 1\n");
+}
+
+static void log_one_line_for_long(void *arg)
+{
+    for (int second = 0; second < 25; second++) {
+        LOG(NULL, LOG_INFO, "again");
+        test_clock_advance(NS_PER_S);
+    }
+    log_flush();
+    test_clock_advance(5 * NS_PER_S);
+    log_flush();
+    LOG(NULL, LOG_INFO, "something else");
+    test_clock_advance(20 * NS_PER_S);
+    LOG(NULL, LOG_INFO, "again");
+}
+
+static void repeats_are_told_every_ten_seconds(void **state)
+{
+    capture(log_one_line_for_long);
+    assert_string_equal(child.output, "INF again\n"
+                                      "INF (repeated 9 times) again\n"
+                                      "INF (repeated 10 times) again\n"
+                                      "INF (repeated 5 times) again\n"
+                                      "INF something else\n"
+                                      "INF again\n");
 }
 
 static void log_repeats_of_a_line_that_leaves(void *arg)
@@ -315,10 +340,11 @@ static void log_to_stuck_output(void *arg)
     (void)fcntl(ends[1], F_SETFL, 0);
     (void)dup2(ends[1], STDOUT_FILENO);
     for (int i = 0; i < 5; i++)
-        LOG(NULL, LOG_INFO, "lost %d", i);
+        LOG(NULL, LOG_INFO, "unheard %d", i);
     output->resume(ends);
     LOG(NULL, LOG_INFO, "heard");
-    pass_on(ends[0], STDERR_FILENO, "heard");
+    LOG(NULL, LOG_INFO, "end");
+    pass_on(ends[0], STDERR_FILENO, "end");
 }
 
 static void an_output_that_is_full_loses_lines_and_never_blocks(void **state)
@@ -331,9 +357,10 @@ static void an_output_that_is_full_loses_lines_and_never_blocks(void **state)
     for (size_t i = 0; i < COUNT(outputs); i++) {
         test_child_run(STDERR_FILENO, log_to_stuck_output, &outputs[i], &child);
         CHECK(test_child_is_well(&child), outputs[i].name);
-        CHECK(strstr(child.output, " 5 log lines were lost"), outputs[i].name);
+        const char *lost = strstr(child.output, " WAR 5 log lines were lost");
+        CHECK(lost && !strstr(lost + 1, "lost"), outputs[i].name);
         CHECK(strstr(child.output, " heard"), outputs[i].name);
-        CHECK(!strstr(child.output, "lost 0"), outputs[i].name);
+        CHECK(!strstr(child.output, "unheard"), outputs[i].name);
     }
 }
 
@@ -354,6 +381,34 @@ static void lost_lines_are_told_without_another_line(void **state)
 {
     test_child_run(STDERR_FILENO, log_lost_lines_at_the_end, NULL, &child);
     CHECK(strstr(child.output, " WAR 1 log lines were lost\n"), child.output);
+}
+
+static void log_to_file_of_limited_size(void *arg)
+{
+    FILE         *file = tmpfile();
+    struct rlimit limit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = 30;
+    if (!file || setrlimit(RLIMIT_FSIZE, &limit) < 0)
+        _exit(2);
+    (void)dup2(fileno(file), STDOUT_FILENO);
+    LOG(NULL, LOG_INFO, "this is too much");
+    LOG(NULL, LOG_INFO, "this too");
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_FSIZE, &limit);
+    LOG(NULL, LOG_INFO, "heard");
+    (void)lseek(STDOUT_FILENO, 0, SEEK_SET);
+    pass_on(STDOUT_FILENO, STDERR_FILENO, "heard\n");
+}
+
+static void a_line_that_was_torn_is_ended(void **state)
+{
+    test_child_run(STDERR_FILENO, log_to_file_of_limited_size, NULL, &child);
+    CHECK(strstr(child.output, " INF this \n2020/"), child.output);
+    CHECK(strstr(child.output, " WAR 2 log lines were lost\n"), child.output);
+    CHECK(strstr(child.output, " INF heard\n"), child.output);
+    CHECK(!strstr(child.output, "\n\n"), child.output);
 }
 
 static void log_without_an_output(void *arg)
@@ -435,7 +490,8 @@ static void a_terminal_shows_colours(void **state)
 
 TESTS(a_line_has_time_level_and_text, the_time_is_local, only_levels_that_are_heard_are_written,
       prefixes_stand_in_front, control_characters_are_not_passed_on, long_lines_are_cut,
-      repeats_are_summarised, repeats_are_told_before_the_line_is_forgotten,
-      the_last_lines_are_kept, errno_is_left_alone,
-      an_output_that_is_full_loses_lines_and_never_blocks, lost_lines_are_told_without_another_line,
-      an_output_that_fails_is_survived, a_line_is_one_write, a_terminal_shows_colours)
+      repeats_are_summarised, repeats_are_told_every_ten_seconds,
+      repeats_are_told_before_the_line_is_forgotten, the_last_lines_are_kept, errno_is_left_alone,
+      a_line_that_was_torn_is_ended, an_output_that_is_full_loses_lines_and_never_blocks,
+      lost_lines_are_told_without_another_line, an_output_that_fails_is_survived,
+      a_line_is_one_write, a_terminal_shows_colours)

@@ -64,6 +64,7 @@ struct conf {
     /* Our own, beside MediaMTX's. */
     int64_t workers; /* 0: one a core */
     int64_t rtcp_report_period_ns;
+    bool    spread_readers;
     int64_t frame_hold_ns;
     int     gop_cache; /* enum conf_gop_cache */
     int64_t gop_cache_max_bytes;

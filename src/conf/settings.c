@@ -91,6 +91,9 @@ static const struct setting global_rows[] = {
     { "rtspTransports", SET_BITS, GLOBAL(rtsp_transports), "multicast,tcp,udp",
       ONE_OF(rtsp_transports), APPLY_NEW_CONNECTIONS,
       "How RTSP clients may ask for media to be carried." },
+    { "spreadReaders", SET_BOOL, GLOBAL(spread_readers), "no", ANY, APPLY_NEW_CONNECTIONS,
+      "Sends each new reader to the least busy worker, not to that of its stream: for one stream "
+      "with more readers than a core bears. Otherwise a reader costs up to twice as much there." },
     { "workers", SET_INT, GLOBAL(workers), "0",
       COUNT_OF("threads", 0, 1024), APPLY_RESTART_PROGRAM,
       "Threads that move media; 0: one for each core." },

@@ -17,17 +17,20 @@ struct sample {
 struct placement {
     struct loop **workers;
     unsigned      count;
+    bool          spread_readers;
     void (*on_pick)(void);
     int64_t       sampled_ns;
     struct sample samples[PLACEMENT_MAX_WORKERS + 1];
 };
 
-struct placement *placement_create(struct loop **workers, unsigned count, void (*on_pick)(void))
+struct placement *placement_create(struct loop **workers, unsigned count, bool spread_readers,
+                                   void (*on_pick)(void))
 {
     ASSERT(count >= 1 && count <= PLACEMENT_MAX_WORKERS);
     struct placement *placement = mem_new(struct placement);
     placement->workers = workers;
     placement->count = count;
+    placement->spread_readers = spread_readers;
     placement->on_pick = on_pick;
     return placement;
 }
@@ -83,5 +86,6 @@ unsigned placement_pick(struct placement *placement)
 unsigned placement_pick_reader(struct placement *placement, unsigned owner)
 {
     sample(placement);
-    return placement->samples[owner].busy > PLACEMENT_FULL ? pick(placement) : owner;
+    bool is_full = placement->samples[owner].busy > PLACEMENT_FULL;
+    return is_full || placement->spread_readers ? pick(placement) : owner;
 }

@@ -3,7 +3,8 @@
  *
  * A stream stays on the worker that its publisher's connection was given to, and its readers
  * follow it there, for a reader on another worker costs 1.4 to 2 times as much. Only when that
- * worker is busy for more than PLACEMENT_FULL per cent of the time do new readers go elsewhere.
+ * worker is busy for more than PLACEMENT_FULL per cent of the time do new readers go elsewhere;
+ * or always, with `spread_readers`.
  *
  * Thread:  main. Busy is the CPU time of a worker's thread over the last second or so; nobody
  *          ticks for it.
@@ -18,7 +19,8 @@ enum { PLACEMENT_FULL = 60, PLACEMENT_MAX_WORKERS = 256 };
 struct placement;
 
 /** `workers[1..count]` are their loops. `on_pick` is called whenever something is placed. */
-struct placement *placement_create(struct loop **workers, unsigned count, void (*on_pick)(void));
+struct placement *placement_create(struct loop **workers, unsigned count, bool spread_readers,
+                                   void (*on_pick)(void));
 
 /** Accepts NULL. Returns NULL. */
 struct placement *placement_destroy(struct placement *placement);

@@ -84,8 +84,8 @@ struct room ingest_room(struct ingest *ingest)
     /* Nobody else holds it and nothing is left in it: the same warm bytes again. */
     if (ingest->slab && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
         ingest->begin = ingest->end = 0;
-    bool is_too_large = ingest->end == 0 && !needs_large && ingest->slab &&
-                        ingest->slab->size == SLAB_LARGE;
+    bool is_too_large =
+        ingest->end == 0 && !needs_large && ingest->slab && ingest->slab->size == SLAB_LARGE;
     if (!has_room(ingest, least) || is_too_large)
         change_slab(ingest, needs_large);
     return (struct room){ ingest->slab->bytes + ingest->end, ingest->slab->size - ingest->end };

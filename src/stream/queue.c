@@ -148,7 +148,7 @@ static unsigned shed(struct queue *queue)
         uint32_t            begun = begun_bits(&entry, &started, i == 0 && queue->has_begun);
         uint32_t            shed_bits = entry.mask & ~begun;
         account_removed(queue, batch, shed_bits);
-        queue->waiting |= tracks_of(batch, shed_bits & batch->video) & queue->keyed;
+        queue->waiting |= tracks_of(batch, shed_bits) & queue->keyed;
         if (begun == 0)
             batch_unref(batch);
         else
@@ -158,14 +158,6 @@ static unsigned shed(struct queue *queue)
     /* What comes next on these tracks goes on a frame that is no longer there. */
     queue->refusing |= started;
     return frames - queue->frames;
-}
-
-/* The frame that `bit` belongs to does not come in. */
-static void refuse(struct queue *queue, const struct batch *batch, uint32_t bit)
-{
-    uint16_t track = tracks_of(batch, bit);
-    queue->refusing |= track;
-    queue->waiting |= bit & batch->video ? track & queue->keyed : 0;
 }
 
 /* Packet by packet: which of `mask` may come in. */
@@ -181,7 +173,8 @@ static uint32_t admit(struct queue *queue, const struct batch *batch, uint32_t m
         bool     is_start = bit & batch->frame_starts;
         bool     must_wait = (queue->waiting & track) && !(bit & batch->keyframes);
         if (is_start ? is_full || must_wait : is_flooded && !(queue->refusing & track)) {
-            refuse(queue, batch, bit);
+            queue->refusing |= track;
+            queue->waiting |= track & queue->keyed;
             (*discarded)++;
             continue;
         }
@@ -201,7 +194,7 @@ unsigned queue_push(struct queue *queue, const struct batch *batch, uint32_t mas
     if (is_too_old(queue, now_ns))
         discarded = shed(queue);
     queue->keyed |= tracks_of(batch, mask & batch->keyframes);
-    if (is_over(queue) || queue->refusing || queue->waiting)
+    if (is_over(queue) || queue->refusing)
         mask = admit(queue, batch, mask, &discarded);
     if (mask)
         append(queue, batch, mask, now_ns);

@@ -52,6 +52,25 @@ def test_the_path_is_free_after_its_publisher(millrace: Servers) -> None:
         reader.read_frame(0)
 
 
+@pytest.mark.parametrize("ending", ["teardown", "close"])
+def test_what_was_sent_before_the_end_arrives(server: Server, ending: str) -> None:
+    """The last packets and the end come in one piece, as ffmpeg sends them."""
+    with Publisher("cam", start=False) as publisher, Rtsp() as reader:
+        reader.play("cam")
+        last = publisher.video.frame + 1
+        publisher.send_frame()
+        teardown = f"TEARDOWN {publisher.rtsp.url('cam')} RTSP/1.0\r\nCSeq: 99\r\n" \
+                   f"Session: {publisher.rtsp.session}\r\n\r\n"
+        publisher.rtsp.send_frame(0, *publisher.video.write(9, is_keyframe=False),
+                                  then=teardown.encode() if ending == "teardown" else b"")
+        if ending == "close":
+            publisher.rtsp.close()
+        assert reader.is_closed()
+        parts = [FramePart.of(Packet.parse(frame.payload).payload) for frame in reader.frames
+                 if frame.channel == 0]
+        assert [part.part for part in parts if part.frame == last] == list(range(9))
+
+
 def test_max_readers(millrace: Servers) -> None:
     server = millrace("paths:\n  cam:\n    maxReaders: 2\n")
     with Publisher("cam"), Rtsp() as first, Rtsp() as second, Rtsp() as third:

@@ -60,7 +60,8 @@ def answer(data: bytes) -> Response | None:
 MALFORMED = {
     "no version": (b"OPTIONS " + URL + b"\r\nCSeq: 1\r\n\r\n", "silence"),
     "another version": (b"OPTIONS " + URL + b" RTSP/3.0\r\nCSeq: 1\r\n\r\n", "refused"),
-    "no address": (b"OPTIONS RTSP/1.0\r\nCSeq: 1\r\n\r\n", "refused"),
+    "no address": (b"OPTIONS RTSP/1.0\r\nCSeq: 1\r\n\r\n", "silence"),
+    "a blank in the address": (b"DESCRIBE rtsp://h/a b RTSP/1.0\r\nCSeq: 1\r\n\r\n", "refused"),
     "header without colon": (options(b"CSeq 1"), "refused"),
     "negative length": (options(b"CSeq: 1", b"Content-Length: -1"), "refused"),
     "length that is no number": (options(b"CSeq: 1", b"Content-Length: ten"), "refused"),
@@ -71,7 +72,7 @@ MALFORMED = {
     "bytes of another protocol": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
                                   "refused or silence"),
     "a NUL in the head": (options(b"CSeq: 1", b"X: a\0b"), "refused"),
-    "address of another scheme": (b"OPTIONS http://x/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", "refused"),
+    "address of another scheme": (b"DESCRIBE http://x/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", "refused"),
     "head without end": (b"OPTIONS " + URL + b" RTSP/1.0\r\n" + b"X: y\r\n" * 20000, "refused"),
     "one endless line": (b"OPTIONS " + URL + b"a" * 200000 + b" RTSP/1.0\r\n\r\n", "refused"),
     "endless header": (options(b"X: " + b"a" * 200000), "refused"),

@@ -74,10 +74,10 @@ class Rtsp:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def send_frame(self, channel: int, *payloads: bytes) -> None:
-        """Interleaved frames, all by one system call."""
+    def send_frame(self, channel: int, *payloads: bytes, then: bytes = b"") -> None:
+        """Interleaved frames, and what follows them, all by one system call."""
         self.send(b"".join(b"$" + bytes([channel]) + len(payload).to_bytes(2, "big") + payload
-                           for payload in payloads))
+                           for payload in payloads) + then)
 
     def send_request(self, method: str, path: str, headers: Mapping[str, str] = {},
                      body: bytes = b"") -> None:
