@@ -193,7 +193,7 @@ def run_pytest(build: Build, which: str, options: tuple[str, ...]) -> Tally:
     }
     sys.stdout.flush()
     done = subprocess.run([*without_randomness(build), "/usr/bin/python3", "-m", "pytest",
-                           "tests/e2e", "-q", "-rs", "--durations=5", f"--jobs={CORES}",
+                           "tests/e2e", "-q", "-rfEs", "--durations=5", f"--jobs={CORES}",
                            f"--results={results}", f"--junitxml={report}",
                            *(["-m", which] if which else []), *options],
                           cwd=ROOT, env=env, stdin=subprocess.DEVNULL)

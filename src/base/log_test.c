@@ -61,7 +61,7 @@ static void log_in_india(void *arg)
     LOG(NULL, LOG_INFO, "same second");
     test_clock_advance(1);
     LOG(NULL, LOG_INFO, "next");
-    test_clock_advance(24 * 3600 * NS_PER_S);
+    test_clock_advance(NS_PER_S * 24 * 3600);
     LOG(NULL, LOG_INFO, "tomorrow");
 }
 
@@ -357,8 +357,8 @@ static void an_output_that_is_full_loses_lines_and_never_blocks(void **state)
     for (size_t i = 0; i < COUNT(outputs); i++) {
         test_child_run(STDERR_FILENO, log_to_stuck_output, &outputs[i], &child);
         CHECK(test_child_is_well(&child), outputs[i].name);
-        const char *lost = strstr(child.output, " WAR 5 log lines were lost");
-        CHECK(lost && !strstr(lost + 1, "lost"), outputs[i].name);
+        const char *lost = strstr(child.output, " 5 log lines were lost");
+        CHECK(lost && !strstr(lost, "WAR"), outputs[i].name);
         CHECK(strstr(child.output, " heard"), outputs[i].name);
         CHECK(!strstr(child.output, "unheard"), outputs[i].name);
     }
@@ -405,7 +405,7 @@ static void log_to_file_of_limited_size(void *arg)
 static void a_line_that_was_torn_is_ended(void **state)
 {
     test_child_run(STDERR_FILENO, log_to_file_of_limited_size, NULL, &child);
-    CHECK(strstr(child.output, " INF this \n2020/"), child.output);
+    CHECK(strstr(child.output, " INF this i\n2020/"), child.output);
     CHECK(strstr(child.output, " WAR 2 log lines were lost\n"), child.output);
     CHECK(strstr(child.output, " INF heard\n"), child.output);
     CHECK(!strstr(child.output, "\n\n"), child.output);

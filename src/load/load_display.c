@@ -1,5 +1,6 @@
 #include "load/load_display.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -54,13 +55,14 @@ static void draw_terminal(struct load_display *display, const struct load_view *
                   (double)view->elapsed_ns / (double)NS_PER_S);
     if (view->planned_ns > 0)
         (void)fprintf(file, " of %.0f s", (double)view->planned_ns / (double)NS_PER_S);
-    (void)fprintf(file, "\n\033[Ksent       %5u/%-5u %9.0f packets/s %9.2f Mbit/s  late %llu\n",
-                  view->streams_live, view->streams, rates->sent_packets, rates->sent_mbit,
-                  (unsigned long long)now->sent.late);
     (void)fprintf(
-        file, "\033[Kdelivered  %5u/%-5u %9.0f packets/s %9.2f Mbit/s  lost %llu  freezes %llu\n",
-        view->readers_live, view->readers, rates->got_packets, rates->got_mbit,
-        (unsigned long long)now->received.packets_lost, (unsigned long long)now->received.freezes);
+        file, "\n\033[Ksent       %5u/%-5u %9.0f packets/s %9.2f Mbit/s  late %" PRIu64 "\n",
+        view->streams_live, view->streams, rates->sent_packets, rates->sent_mbit, now->sent.late);
+    (void)fprintf(file,
+                  "\033[Kdelivered  %5u/%-5u %9.0f packets/s %9.2f Mbit/s  lost %" PRIu64
+                  "  freezes %" PRIu64 "\n",
+                  view->readers_live, view->readers, rates->got_packets, rates->got_mbit,
+                  now->received.packets_lost, now->received.freezes);
     (void)fprintf(file, "\033[Kdelay p50 %.2f ms, p99 %.2f ms, max %.2f ms", quantile_ms(view, 0.5),
                   quantile_ms(view, 0.99), quantile_ms(view, 1));
     if (now->has_server)
@@ -74,13 +76,13 @@ static void draw_line(struct load_display *display, const struct load_view *view
 {
     const struct load_snapshot *now = view->now;
     (void)fprintf(display->file,
-                  "%s %.0f s: sent %u/%u %.0f/s, delivered %u/%u %.0f/s, lost %llu, freezes %llu, "
+                  "%s %.0f s: sent %u/%u %.0f/s, delivered %u/%u %.0f/s, lost %" PRIu64
+                  ", freezes %" PRIu64 ", "
                   "delay p50 %.2f p99 %.2f ms\n",
                   view->phase, (double)view->elapsed_ns / (double)NS_PER_S, view->streams_live,
                   view->streams, rates->sent_packets, view->readers_live, view->readers,
-                  rates->got_packets, (unsigned long long)now->received.packets_lost,
-                  (unsigned long long)now->received.freezes, quantile_ms(view, 0.5),
-                  quantile_ms(view, 0.99));
+                  rates->got_packets, now->received.packets_lost, now->received.freezes,
+                  quantile_ms(view, 0.5), quantile_ms(view, 0.99));
 }
 
 void load_display_draw(struct load_display *display, const struct load_view *view)

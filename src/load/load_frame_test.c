@@ -17,23 +17,23 @@ static const struct h264_video small = { 16, 16, 25000, 1000000 };
 static const struct frame_case {
     const char              *name;
     const struct h264_video *video;
-    bool                     is_keyframe;
     size_t                   max_packet;
     size_t                   more;    /* bytes above the least */
     unsigned                 packets; /* 0: whatever it takes */
+    bool                     is_keyframe;
 } cases[] = {
-    { "least, all in one packet", &hd, false, 1200, 0, 1 },
-    { "one byte more", &hd, false, 1200, 1, 1 },
-    { "fills the packet", &hd, false, 1200, 1132, 1 },
-    { "one more than fits", &hd, false, 1200, 1133, 2 },
-    { "two more than fit", &hd, false, 1200, 1134, 2 },
-    { "an ordinary frame", &hd, false, 1200, 4667, 4 },
-    { "smallest packets", &hd, false, 200, 4667, 0 },
-    { "largest packets", &hd, false, 65535, 200000, 4 },
-    { "a keyframe that fits", &small, true, 1200, 0, 1 },
-    { "a keyframe that fits, and filler", &small, true, 1200, 3000, 3 },
-    { "a large keyframe", &hd, true, 1200, 15000, 0 },
-    { "a large keyframe without filler", &hd, true, 1200, 0, 0 },
+    { "least, all in one packet", &hd, 1200, 0, 1, false },
+    { "one byte more", &hd, 1200, 1, 1, false },
+    { "fills the packet", &hd, 1200, 1132, 1, false },
+    { "one more than fits", &hd, 1200, 1133, 2, false },
+    { "two more than fit", &hd, 1200, 1134, 2, false },
+    { "an ordinary frame", &hd, 1200, 4667, 4, false },
+    { "smallest packets", &hd, 200, 4667, 0, false },
+    { "largest packets", &hd, 65535, 200000, 4, false },
+    { "a keyframe that fits", &small, 1200, 0, 1, true },
+    { "a keyframe that fits, and filler", &small, 1200, 3000, 3, true },
+    { "a large keyframe", &hd, 1200, 15000, 0, true },
+    { "a large keyframe without filler", &hd, 1200, 0, 0, true },
 };
 
 /* What a receiver makes of the packets. */

@@ -45,7 +45,7 @@ static const struct option {
     const char        *help;
 } options[] = {
     { "--url", "URL", TEXT, AT(url), "rtsp://127.0.0.1:8554/cam%d", NO_NUMBER,
-      "where to publish and read; %d becomes the stream's number, from 1" },
+      "the streams; %d is their number, from 1" },
     { "--streams", "N", NUMBER, AT(streams), "1", counts, 1, 10000, "streams to publish" },
     { "--readers", "N", NUMBER, AT(readers), "0", counts, 0, 10000, "readers of each stream" },
     { "--bitrate", "RATE", NUMBER, AT(bitrate_bps), "1M", rates, 1000, MAX_BITRATE,
@@ -65,8 +65,8 @@ static const struct option {
       "largest RTP packet" },
     { "--ramp", "TIME", NUMBER, AT(ramp_ns), "1s", durations, 0, SECONDS(3600),
       "over which publishers, then readers, connect" },
-    { "--duration", "TIME", NUMBER, AT(duration_ns), "30s", durations, NS_PER_MS,
-      SECONDS(30 * 86400), "measured, after all have connected" },
+    { "--duration", "TIME", NUMBER, AT(duration_ns), "30s", durations, NS_PER_MS, SECONDS(2592000),
+      "measured, after all have connected" },
     { "--timeout", "TIME", NUMBER, AT(timeout_ns), "10s", durations, NS_PER_MS, SECONDS(3600),
       "for connecting, and for the first picture" },
     { "--seed", "N", NUMBER, AT(seed), "1", counts, 0, ANY_NUMBER,
@@ -76,7 +76,7 @@ static const struct option {
     { "--listen", "HOST:PORT", TEXT, AT(listen), ":8600", NO_NUMBER,
       "where --pull serves them, under the path of --url" },
     { "--pid", "PID", NUMBER, AT(pid), "0", counts, 0, INT32_MAX,
-      "of the server on this host: reports its CPU, memory, threads, calls" },
+      "of the server, on this host: tells its CPU, memory, threads, calls" },
     { "--json", NULL, FLAG, AT(wants_json), NULL, NO_NUMBER, "report as JSON" },
     { "--help", NULL, FLAG, AT(wants_help), NULL, NO_NUMBER, "this text" },
 };

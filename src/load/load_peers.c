@@ -63,7 +63,7 @@ static bool may_read(struct load *load, uint32_t i, int64_t now_ns)
 static void try_reader(struct load *load, uint32_t i, int64_t now_ns)
 {
     struct load_reader *reader = &load->readers[i];
-    uint32_t            stream = i % load->stream_count;
+    uint32_t            stream = reader->stream->number - 1;
     struct errmsg       why;
     if (load->publishers && load->publishers[stream].state == LOAD_PEER_FAILED) {
         (void)errmsg_set(&why, -ENOENT, "its stream could not be published");
@@ -211,7 +211,7 @@ static void conclude_reader(struct load *load, uint32_t i)
 {
     struct load_result *result = &load->result;
     struct load_reader *reader = &load->readers[i];
-    const char         *url = load->urls[i % load->stream_count];
+    const char         *url = load->urls[reader->stream->number - 1];
     bool                was_live = reader->live_ns > 0;
     if (reader->state == LOAD_PEER_FAILED)
         count_failure(was_live ? &result->broken : &result->refused, url, &reader->why);

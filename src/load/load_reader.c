@@ -27,11 +27,10 @@ static void on_frame(struct load_reader *reader, const struct frame_seen *frame,
         histogram_add(&times->first_frame, since_live_ns);
     if (frame->is_keyframe && reader->video.keyframes == 1)
         histogram_add(&times->first_keyframe, since_live_ns);
-    if (!times->is_measuring)
-        return;
     int64_t written_ns = load_stream_written_ns(reader->stream, frame->frame, frame->sent_ns);
-    histogram_add(&times->delay, now_ns - written_ns);
     histogram_add(&times->delay_now, now_ns - written_ns);
+    if (times->is_measuring)
+        histogram_add(&times->delay, now_ns - written_ns);
 }
 
 static void on_packet(struct load_client *client, unsigned track, struct span rtp, int64_t now_ns)

@@ -24,7 +24,7 @@ struct load_received {
 struct load_times {
     bool             is_measuring; /* else `delay` is left alone */
     struct histogram delay;        /* write of a frame's last packet to its read */
-    struct histogram delay_now;    /* the same, since the display was drawn */
+    struct histogram delay_now;    /* the same, since the display was drawn; always */
     struct histogram setup;        /* connect to the answer to PLAY */
     struct histogram first_frame;  /* answer to PLAY to the first whole frame */
     struct histogram first_keyframe;

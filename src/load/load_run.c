@@ -1,6 +1,7 @@
 #include "load/load_run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,6 +41,15 @@ static int64_t freeze_ns_of(const struct load_options *options)
     return MAX(frames_ns, MIN_FREEZE_NS);
 }
 
+/* "localhost" is both; a server that listens on one of them only mostly takes IPv4. */
+static const struct addrinfo *choose_address(const struct addrinfo *first)
+{
+    const struct addrinfo *at = first;
+    while (at->ai_next && at->ai_family != AF_INET)
+        at = at->ai_next;
+    return at->ai_family == AF_INET ? at : first;
+}
+
 static int resolve(const char *text, struct address *out, struct errmsg *why)
 {
     struct url url;
@@ -55,22 +65,22 @@ static int resolve(const char *text, struct address *out, struct errmsg *why)
     int                   code = getaddrinfo(host, port, &hints, &found);
     if (code != 0)
         return errmsg_set(why, -EHOSTUNREACH, "cannot resolve '%s': %s", host, gai_strerror(code));
-    memcpy(&out->storage, found->ai_addr, found->ai_addrlen);
-    out->len = found->ai_addrlen;
+    const struct addrinfo *chosen = choose_address(found);
+    memcpy(&out->storage, chosen->ai_addr, chosen->ai_addrlen);
+    out->len = chosen->ai_addrlen;
     freeaddrinfo(found);
     return 0;
 }
 
-static int raise_descriptor_limit(uint64_t connections, struct errmsg *why)
+static int check_descriptors(uint64_t connections, struct errmsg *why)
 {
     struct rlimit limit;
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
     if (connections + SPARE_DESCRIPTORS <= limit.rlim_cur)
         return 0;
-    return errmsg_set(why, -EMFILE, "%llu connections, but only %llu descriptors are allowed",
-                      (unsigned long long)connections, (unsigned long long)limit.rlim_cur);
+    return errmsg_set(why, -EMFILE,
+                      "%" PRIu64 " connections, but only %" PRIu64 " descriptors are allowed",
+                      connections, (uint64_t)limit.rlim_cur);
 }
 
 static void create_streams(struct load *load)
@@ -134,7 +144,7 @@ int load_create(const struct load_options *options, struct load **out, struct er
     if (err == 0 && options->is_pull)
         err = address_parse(options->listen, &load->listen, why);
     if (err == 0)
-        err = raise_descriptor_limit(options->streams * (options->readers + 1), why);
+        err = check_descriptors(options->streams * (options->readers + 1), why);
     if (err < 0)
         return err;
     load->stream_count = (uint32_t)options->streams;
@@ -268,8 +278,7 @@ static void on_peers_timer(uv_timer_t *timer)
 
 static void draw(struct load *load)
 {
-    static const char *const names[] = { "connecting", "measuring", "draining", "leaving",
-                                         "closed" };
+    static const char *const names[] = { "starting", "measuring", "draining", "leaving", "closed" };
     struct load_snapshot     now;
     take_snapshot(load, &now);
     const struct load_view view = {

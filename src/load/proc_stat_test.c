@@ -48,7 +48,7 @@ static void numbers_are_found_by_key(void **state)
         const char *key;
         int64_t     want;
     } cases[] = {
-        { "VmRSS", 1234 * 1024 },
+        { "VmRSS", INT64_C(1234) * 1024 },
         { "Threads", 5 },
         { "voluntary_ctxt_switches", 17 },
         { "nonvoluntary_ctxt_switches", 3 },

@@ -74,6 +74,13 @@ void rtsp_conn_close(struct rtsp_conn *conn, const char *reason)
     conn->last_words = mem_free(conn->last_words);
 }
 
+void rtsp_conn_close_later(struct rtsp_conn *conn, const char *reason)
+{
+    if (!conn->last_words)
+        conn->last_words = mem_string(reason);
+    rtsp_conn_mark(conn);
+}
+
 void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to)
 {
     struct rtsp_seed *seed = mem_new(struct rtsp_seed);
@@ -107,8 +114,8 @@ static int64_t next_deadline(const struct rtsp_conn *conn, const char **reason)
     int64_t                    deadline_ns = 0;
     *reason = session ? "session timed out" : "idle for too long";
     if (session && session->state == RTSP_RECORD) {
-        deadline_ns = session->ingest->packet_ns + conf->read_timeout_ns;
-        *reason = "i/o timeout: the publisher sends no packets";
+        deadline_ns = conn->heard_ns + conf->read_timeout_ns;
+        *reason = "i/o timeout: the publisher sends nothing";
     } else if (conn->heard_ns) {
         deadline_ns = conn->heard_ns + RTSP_SESSION_TIMEOUT_NS;
     }
@@ -252,6 +259,8 @@ static void fail(struct rtsp_conn *conn, int err)
 static bool handle_bytes(struct rtsp_conn *conn, struct span bytes)
 {
     ssize_t used;
+    if (conn->last_words) /* it is only to get what waits for it */
+        return true;
     if (conn->in.len == 0) {
         used = handle_all(conn, bytes);
         if (used >= 0)

@@ -135,6 +135,8 @@ struct rtsp_seed {
 void rtsp_conn_open(struct loop *loop, struct mail *mail);
 /** Says why in the log; may be called from anywhere on the loop, and twice. */
 void rtsp_conn_close(struct rtsp_conn *conn, const char *reason);
+/** The same, when everything that waits has been sent. */
+void rtsp_conn_close_later(struct rtsp_conn *conn, const char *reason);
 /** Once more, with what is in conn->answer, on another worker; `conn` is gone afterwards. */
 void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to);
 /** Something is to be sent at the end of the turn. */

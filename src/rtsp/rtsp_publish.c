@@ -48,7 +48,6 @@ void rtsp_publish_start(struct rtsp_session *session, struct path_request *answe
                                     description_ref(session->description), answer->counters);
     session->ingest = mem_new(struct ingest);
     ingest_init(session->ingest, conn->loop->hub, session->stream, session->counters, ssrcs);
-    session->ingest->packet_ns = loop_now(conn->loop);
     session->state = RTSP_RECORD;
     timer_start(conn->loop, &session->report_timer, conn->server->conf->rtcp_report_period_ns,
                 on_report_time, session);

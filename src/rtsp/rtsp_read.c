@@ -70,7 +70,7 @@ static void on_end(struct reader *reader, enum stream_end reason)
     if (was_attaching)
         rtsp_conn_resume(session->conn);
     else
-        rtsp_conn_close(session->conn, "terminated: the stream has ended");
+        rtsp_conn_close_later(session->conn, "terminated: the stream has ended");
 }
 
 static const struct reader_ops reader_ops = { on_attached, on_batch, on_end };

@@ -217,8 +217,7 @@ static int refuse_http(struct rtsp_conn *conn)
     message_start_response(&conn->out, MESSAGE_HTTP, 400);
     message_add(&conn->out, "Content-Length", "0");
     message_finish(&conn->out, (struct span){ 0 });
-    conn->last_words = mem_string("invalid HTTP request");
-    rtsp_conn_mark(conn);
+    rtsp_conn_close_later(conn, "invalid HTTP request");
     return 0;
 }
 

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "rtsp/rtsp_internal.h"
 
 static void add_span(struct buf *out, const char *name, struct span value)
@@ -40,13 +39,13 @@ int rtsp_refuse(struct rtsp_conn *conn, const struct message *request, unsigned 
 {
     struct rtsp_response response = { .status = status };
     rtsp_respond(conn, request, &response);
-    if (status == 400 && !conn->last_words) {
+    if (status == 400) {
         struct errmsg why;
         va_list       args;
         va_start(args, format);
         (void)vsnprintf(why.text, sizeof(why.text), format, args);
         va_end(args);
-        conn->last_words = mem_string(why.text);
+        rtsp_conn_close_later(conn, why.text);
     }
     return 0;
 }

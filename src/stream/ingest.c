@@ -204,8 +204,8 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
         counters_add(ingest->counters, COUNTER_INBOUND_ERRORS, 1);
         return -EBADMSG;
     }
-    ingest->packet_ns = loop_now(ingest->hub->loop);
-    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, ingest->packet_ns);
+    rtp_receiver_packet(&track->receiver, &header, track->clock_rate,
+                        loop_now(ingest->hub->loop));
     /* Written once here, in place: readers with the usual channels send the slab as it is. */
     start[1] = (uint8_t)(2 * track_index);
     write_be32(p + 8, track->out_ssrc);

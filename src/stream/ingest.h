@@ -53,7 +53,6 @@ struct ingest {
     bool                holds_video; /* the last packet of `open` is a video packet amid a frame */
     struct list_node    held;        /* hub.held */
     int64_t             held_until_ns;
-    int64_t             packet_ns; /* when the last packet came, for the publisher's timeout */
     unsigned            track_count;
     struct ingest_track tracks[STREAM_MAX_TRACKS];
 };

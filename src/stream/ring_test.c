@@ -68,24 +68,17 @@ static void what_a_new_reader_is_given(void **state)
     }
 }
 
-/* A batch of one packet; `slabs` are those it pins. */
-static const struct batch *make(struct test_batches *maker, struct slab **slabs, unsigned count)
+/* Puts a batch with a packet in each of `slabs`. */
+static void put(struct ring *ring, struct test_batches *maker, struct slab **slabs, unsigned count,
+                char letter)
 {
-    struct batch *batch = batch_take(&maker->batches);
+    const struct test_kind *kind = test_kind(letter);
+    struct batch           *batch = batch_take(&maker->batches);
     for (unsigned i = 0; i < count; i++) {
-        struct packet packet = test_packet_write(slabs[i]->bytes, test_kind('K'), 0);
-        uint32_t      bit = batch_add(batch, slabs[i], &packet);
-        if (i == 0)
-            test_batch_mark(batch, test_kind('K'), bit);
+        struct packet packet = test_packet_write(slabs[i]->bytes, kind, 0);
+        test_batch_mark(batch, kind, batch_add(batch, slabs[i], &packet));
     }
     batch_freeze(batch);
-    return batch;
-}
-
-static void put_and_let_go(struct ring *ring, const struct batch *batch, bool is_key)
-{
-    if (!is_key)
-        ((struct batch *)batch)->keyframes = 0;
     ring_put(ring, batch);
     batch_unref(batch);
 }
@@ -100,11 +93,11 @@ static void a_slab_counts_once(void **state)
     for (size_t i = 0; i < COUNT(slabs); i++)
         slabs[i] = slab_take(&maker.slabs, SLAB_SMALL);
     for (unsigned i = 0; i < 100; i++)
-        put_and_let_go(&ring, make(&maker, slabs, 1), i == 0);
+        put(&ring, &maker, slabs, 1, i ? 'P' : 'K');
     assert_int_equal(ring.pinned_bytes, SLAB_SMALL);
-    put_and_let_go(&ring, make(&maker, slabs, 2), false);
+    put(&ring, &maker, slabs, 2, 'P');
     assert_int_equal(ring.pinned_bytes, 2 * SLAB_SMALL);
-    put_and_let_go(&ring, make(&maker, slabs + 1, 2), false);
+    put(&ring, &maker, slabs + 1, 2, 'P');
     assert_int_equal(ring.pinned_bytes, 3 * SLAB_SMALL);
     assert_int_equal(ring.count, 102);
     ring_fini(&ring);

@@ -91,12 +91,12 @@ static inline void test_feed(struct ingest *ingest, struct span bytes, size_t cu
 
 /* A reader that keeps nothing but notes. */
 struct test_reader {
-    struct reader reader;
-    char          text[4096];
-    struct buf    bytes;    /* of all packets, headers and all; only if `keeps_bytes` */
-    bool          keeps_bytes;
-    unsigned      attached; /* calls */
-    unsigned      ended;
+    struct reader   reader;
+    char            text[4096];
+    struct buf      bytes; /* of all packets, headers and all; only if `keeps_bytes` */
+    bool            keeps_bytes;
+    unsigned        attached; /* calls */
+    unsigned        ended;
     enum stream_end reason;
 };
 

@@ -56,7 +56,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 @pytest.fixture
 def millrace_bin() -> Path:
     """The program under test."""
-    path = Path(os.environ.get("MILLRACE_BIN", ROOT / "build" / "millrace"))
+    path = Path(os.environ.get("MILLRACE_BIN", ROOT / "build" / "millrace")).resolve()
     assert path.is_file(), f"{path} is not built (make build), or set MILLRACE_BIN"
     return path
 

@@ -109,16 +109,17 @@ def test_requests_byte_by_byte_and_all_at_once(server: Server) -> None:
 
 
 def test_garbage_between_frames(server: Server) -> None:
-    """A publisher whose bytes go out of step is closed; its neighbours do not notice."""
-    with stream_that_must_not_suffer():
-        publisher = Publisher("cam", start=False)
+    """Some cameras write rubbish between frames: it is passed over, and the stream goes on."""
+    with stream_that_must_not_suffer(), Publisher("cam", start=False) as publisher:
         with Rtsp() as reader:
             reader.play("cam")
-            publisher.send_frame()
-            reader.read_frame(0)
-            publisher.rtsp.send(b"\xff\xfe\xfd garbage \r\n\r\n" * 100)
-            assert publisher.rtsp.is_closed()
-            assert reader.is_closed()
+            for garbage in (b"\0", b"\xff\xfe\xfd garbage \r\n\r\n" * 100, b"$" * 7, b"OPT"):
+                publisher.rtsp.send(garbage)
+                publisher.send_frame()
+                publisher.send_frame()  # rubbish may look like the start of a frame, and take one
+                last = publisher.video.frame - 1
+                while next_part(reader).frame != last:
+                    pass
 
 
 BROKEN_PACKETS = {
