@@ -3,6 +3,8 @@
  */
 #pragma once
 #include <stddef.h>
+/* It has a MIN and a MAX that evaluate twice; included later, by libuv, it would replace ours. */
+#include <sys/param.h>
 
 /** Ends the process: text, file and line go to the crash report (base/crash.h). */
 __attribute__((noreturn, cold)) void check_failed(const char *what, const char *file, int line);

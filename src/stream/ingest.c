@@ -120,6 +120,11 @@ void ingest_skip(struct ingest *ingest, size_t len)
     ingest->begin += (uint32_t)len;
 }
 
+static bool is_held(const struct ingest *ingest)
+{
+    return list_contains_node(&ingest->held);
+}
+
 /* Is this the first packet of a frame? Markers may be missing, so timestamps count too. */
 static bool starts_frame(struct ingest_track *track, const struct rtp_header *header)
 {
@@ -139,28 +144,35 @@ static void mark_packet(struct ingest_track *track, const struct rtp_header *hea
     batch->frame_starts |= is_start ? bit : 0;
     batch->frame_ends |= !is_video || header->marker ? bit : 0;
     track->in_frame = is_video && !header->marker;
+    track->is_key = track->is_key && !is_start;
     track->ticks = header->ticks;
     track->has_ticks = true;
     if (is_video && header->marker)
         track->unmarked_frames = 0;
 }
 
-/* A keyframe may announce itself behind an access unit delimiter: its frame's start is marked. */
-static void mark_frame_start(struct batch *batch, unsigned track)
+/*
+ * A keyframe may announce itself in `bit`, behind an access unit delimiter: its frame's start is
+ * marked. Where that has been published already, the frame starts anew.
+ */
+static void mark_frame_start(struct batch *batch, unsigned track, uint32_t bit)
 {
     for (unsigned i = batch->packet_count; i-- > 0;) {
-        uint32_t bit = UINT32_C(1) << i;
-        if (batch->packets[i].track == track && (batch->frame_starts & bit)) {
-            batch->keyframes |= bit;
+        uint32_t start = UINT32_C(1) << i;
+        if (batch->packets[i].track == track && (batch->frame_starts & start)) {
+            batch->keyframes |= start;
             return;
         }
     }
+    batch->frame_starts |= bit;
+    batch->keyframes |= bit;
 }
 
-static void mark_keyframe(struct ingest *ingest, unsigned track, struct span payload,
+static void mark_keyframe(struct ingest *ingest, unsigned index, struct span payload,
                           struct batch *batch, uint32_t bit)
 {
-    const struct codec *codec = ingest->tracks[track].codec;
+    struct ingest_track *track = &ingest->tracks[index];
+    const struct codec  *codec = track->codec;
     if (codec->kind != CODEC_VIDEO)
         return;
     if (!codec->inspect) {
@@ -169,9 +181,11 @@ static void mark_keyframe(struct ingest *ingest, unsigned track, struct span pay
     }
     unsigned flags = codec->inspect(payload);
     if (flags & CODEC_HAS_PARAMS)
-        params_update(ingest->stream, track, payload);
-    if (flags & CODEC_STARTS_KEYFRAME)
-        mark_frame_start(batch, track);
+        params_update(ingest->stream, index, payload);
+    if (!(flags & CODEC_STARTS_KEYFRAME) || track->is_key)
+        return;
+    track->is_key = true;
+    mark_frame_start(batch, index, bit);
 }
 
 static void add_packet(struct ingest *ingest, unsigned track_index, struct packet *packet,
@@ -179,7 +193,9 @@ static void add_packet(struct ingest *ingest, unsigned track_index, struct packe
 {
     struct ingest_track *track = &ingest->tracks[track_index];
     bool                 is_start = starts_frame(track, header);
-    if (ingest->open && !batch_has_room(ingest->open, ingest->slab))
+    /* What was held for the rest of its frame has all of it. */
+    bool                 is_due = is_start && track->codec->kind == CODEC_VIDEO && is_held(ingest);
+    if (ingest->open && (is_due || !batch_has_room(ingest->open, ingest->slab)))
         publish(ingest);
     if (!ingest->open) {
         ingest->open = batch_take(&ingest->hub->batches);
@@ -204,8 +220,7 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
         counters_add(ingest->counters, COUNTER_INBOUND_ERRORS, 1);
         return -EBADMSG;
     }
-    rtp_receiver_packet(&track->receiver, &header, track->clock_rate,
-                        loop_now(ingest->hub->loop));
+    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, loop_now(ingest->hub->loop));
     /* Written once here, in place: readers with the usual channels send the slab as it is. */
     start[1] = (uint8_t)(2 * track_index);
     write_be32(p + 8, track->out_ssrc);
@@ -243,12 +258,20 @@ static void on_hold_timeout(void *arg)
 static void hold(struct ingest *ingest)
 {
     struct hub *hub = ingest->hub;
-    if (list_contains_node(&ingest->held))
+    if (is_held(ingest))
         return;
     ingest->held_until_ns = loop_now(hub->loop) + hub->settings->frame_hold_ns;
     list_append(&hub->held, &ingest->held);
     if (!timer_is_running(&hub->hold))
         arm_hold(hub);
+}
+
+/* Is there half a frame at the end, nothing that must not wait, and room for the other half? */
+static bool may_wait(const struct ingest *ingest)
+{
+    const struct batch *batch = ingest->open;
+    return ingest->holds_video && batch->video == batch_all(batch) &&
+           batch_has_room(batch, ingest->slab) && ingest->hub->settings->frame_hold_ns > 0;
 }
 
 void ingest_end_turn(struct ingest *ingest)
@@ -258,8 +281,7 @@ void ingest_end_turn(struct ingest *ingest)
     ingest->got = 0;
     if (!ingest->open)
         return;
-    bool is_all_video = ingest->open->video == batch_all(ingest->open);
-    if (ingest->holds_video && is_all_video && ingest->hub->settings->frame_hold_ns > 0)
+    if (may_wait(ingest))
         hold(ingest);
     else
         publish(ingest);

@@ -36,6 +36,7 @@ struct ingest_track {
     uint32_t            ticks;
     bool                in_frame; /* a frame began and its last packet has not come */
     bool                has_ticks;
+    bool                is_key;          /* the frame has been marked as a keyframe */
     uint8_t             unmarked_frames; /* in a row: at 3 its frames are not held any more */
     struct rtp_receiver receiver;
 };

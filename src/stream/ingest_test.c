@@ -109,7 +109,7 @@ static void bench_open(struct bench *bench)
 {
     bench_open_sdp(bench, TEST_SDP);
     run_script(bench, "K!a");
-    assert_string_equal(bench->reader.text, "[Ka][r]");
+    assert_string_equal(bench->reader.text, "[Ka][rr]");
     bench->reader.text[0] = '\0';
 }
 

@@ -23,7 +23,8 @@ LOG_LINES_SHOWN = 60
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("millrace")
     group.addoption("--long", action="store_true", help="also the tests marked `long`")
-    group.addoption("--results", type=Path, default=ROOT / "build" / "e2e",
+    group.addoption("--results", type=lambda name: Path(name).resolve(),
+                    default=ROOT / "build" / "e2e",
                     help="folder for the logs of all servers and for test media")
 
 

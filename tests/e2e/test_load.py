@@ -14,7 +14,7 @@ import pytest
 
 from harness.lossy import STALL_SECONDS, Harm, LossyRelay
 from harness.media import Client, ffmpeg, ffprobe_streams, split_nals
-from harness.patience import PATIENCE, wait_until
+from harness.patience import wait_until
 from harness.rtp import Packet
 from harness.rtsp import Rtsp
 from harness.server import SANITIZER, Server, Servers

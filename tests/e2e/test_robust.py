@@ -113,10 +113,10 @@ def test_garbage_between_frames(server: Server) -> None:
     with stream_that_must_not_suffer(), Publisher("cam", start=False) as publisher:
         with Rtsp() as reader:
             reader.play("cam")
-            for garbage in (b"\0", b"\xff\xfe\xfd garbage \r\n\r\n" * 100, b"$" * 7, b"OPT"):
+            for garbage in (b"\0", b"\xff\xfe\xfd garbage \r\n\r\n" * 100, b"$" * 7):
                 publisher.rtsp.send(garbage)
-                publisher.send_frame()
-                publisher.send_frame()  # rubbish may look like the start of a frame, and take one
+                for _ in range(10):  # rubbish may look like a frame's header, and take some
+                    publisher.send_frame()
                 last = publisher.video.frame - 1
                 while next_part(reader).frame != last:
                     pass

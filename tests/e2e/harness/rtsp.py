@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -140,16 +141,18 @@ class Rtsp:
 
     def is_closed(self, timeout: float = DEFAULT_LIMIT) -> bool:
         """Whether the peer closes the connection within that time; what it sends before is kept."""
-        self.socket.settimeout(patience(timeout))
+        deadline = time.monotonic() + patience(timeout)
         try:
-            while True:
+            while (left := deadline - time.monotonic()) > 0:
+                self.socket.settimeout(left)
                 self._read_more()
         except Closed:
             return True
         except TimeoutError:
-            return False
+            pass
         finally:
             self.socket.settimeout(patience(DEFAULT_LIMIT))
+        return False
 
     def _read_more(self) -> None:
         try:
