@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "demo/demo_source.h"
 #include "loop/loop.h"
+#include "loop/udp.h"
 #include "path/path.h"
 #include "path/placement.h"
 #include "rtsp/rtsp_server.h"
@@ -258,11 +259,21 @@ static void warn_of_missing(const struct conf *conf)
                 servers[i].name, servers[i].address);
 }
 
+/* Which ways of sending many datagrams at once this kernel has: for the log of a bug report. */
+static void log_udp_features(void)
+{
+    char text[UDP_FEATURES_TEXT];
+    udp_features_text(udp_probe(), text);
+    LOG(NULL, LOG_DEBUG, "datagrams: %s", text);
+}
+
 static int start(void)
 {
     struct errmsg      why;
     const struct conf *conf = server.conf;
     warn_of_missing(conf);
+    if (conf->log_level >= LOG_DEBUG)
+        log_udp_features();
     loop_init(&server.main, "main", 0);
     open_signals();
     start_workers();

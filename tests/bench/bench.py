@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import MISSED, REACHED, Table
-from measure import FULL, QUICK, Bench, progress
+from measure import FULL, QUICK, Bench, progress, split_cores
 from programs import make_columns
 from rows import ROWS
 
@@ -123,7 +123,7 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
         bench = Bench(make_columns(arguments.millrace, floor), arguments.millrace, Path(folder),
-                      FULL if arguments.full else QUICK)
+                      FULL if arguments.full else QUICK, *split_cores())
         tables = measure(bench, names)
     verdicts = [verdict for table in tables for verdict in table.verdicts(bench.names)]
     print(f"\n{verdicts.count(REACHED)} targets reached, {verdicts.count(MISSED)} missed, "

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from figures import Line
-from load import Load, LoadFailed, LoadTool, Result
+from load import Load, LoadFailed, Result
 from measure import Bench, progress
 from programs import Program, Running
 
@@ -20,12 +19,6 @@ RAMP_MS_A_READER = 0.5
 class Capacity:
     readers: int
     is_generator_full: bool  # it, and not the server, was at its end
-
-
-def split_cores() -> tuple[list[int], list[int]]:
-    """The first for the server, the others for the generator."""
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[:1], cores[1:] or cores
 
 
 def is_well(result: Result) -> bool:
@@ -48,16 +41,15 @@ def search(bench: Bench, is_enough: Callable[[int], bool]) -> int:
 
 
 def find_capacity(bench: Bench, program: Program, load: Load) -> Capacity:
-    own_cores, other_cores = split_cores()
-    tool = LoadTool(bench.millrace, other_cores)
+    one_core = bench.server_cores[:1]
     failures = []
 
     def is_enough(readers: int) -> bool:
         ramp_ms = 300 + round(readers * load.streams * RAMP_MS_A_READER)
-        with Running(program, bench.folder, own_cores) as server:
+        with Running(program, bench.folder, one_core) as server:
             try:
-                result = tool.run(server, replace(load, readers=readers, ramp_ms=ramp_ms),
-                                  bench.plan.capacity_s)
+                result = bench.load(server, replace(load, readers=readers, ramp_ms=ramp_ms),
+                                    bench.plan.capacity_s)
             except LoadFailed:
                 failures.append(False)
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ ATTEMPTS = 3  # at a run in which the generator was held up
 class Plan:
     """How long things take."""
 
-    rounds: int
+    rounds: int  # short and many: what disturbs comes and goes by the second
     run_s: float
     memory_s: float  # keyframes come every 2 s, and a cache holds one interval
     starts: int
@@ -28,8 +29,8 @@ class Plan:
     capacity_step: float  # the search ends when its bounds are this close
 
 
-QUICK = Plan(rounds=3, run_s=2, memory_s=4.5, starts=10, capacity_s=2, capacity_step=0.2)
-FULL = Plan(rounds=7, run_s=10, memory_s=12, starts=30, capacity_s=8, capacity_step=0.05)
+QUICK = Plan(rounds=6, run_s=1, memory_s=4.5, starts=10, capacity_s=2, capacity_step=0.2)
+FULL = Plan(rounds=24, run_s=2, memory_s=12, starts=30, capacity_s=8, capacity_step=0.05)
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Bench:
     millrace: Path
     folder: Path
     plan: Plan
+    server_cores: Sequence[int]
+    generator_cores: Sequence[int]
     late_runs: int = 0
 
     @property
@@ -52,11 +55,17 @@ class Bench:
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
+    def start(self, program: Program) -> Running:
+        return Running(program, self.folder, self.server_cores)
+
+    def load(self, server: Running, load: Load, seconds: float) -> Result:
+        return LoadTool(self.millrace, self.generator_cores).run(server, load, seconds)
+
     def run(self, program: Program, load: Load, seconds: float) -> Result:
         """Again when the generator was late: then something else on this machine was measured."""
         for _ in range(ATTEMPTS):
-            with Running(program, self.folder) as server:
-                result = LoadTool(self.millrace).run(server, load, seconds)
+            with self.start(program) as server:
+                result = self.load(server, load, seconds)
             if not result.is_generator_late:
                 return result
             progress("!")
@@ -71,6 +80,13 @@ class Bench:
                 found[program.name].append(measure(program))
                 progress(".")
         return found
+
+
+def split_cores() -> tuple[list[int], list[int]]:
+    """For the server, and the last one for the generator: a thread that is woken now on its
+    waker's core and now on another costs twice as much there, and no two runs would be alike."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[:-1] or cores, cores[-1:]
 
 
 def progress(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,9 +9,9 @@ from dataclasses import dataclass
 
 from capacity import measure_capacity
 from figures import Line
-from load import Load, LoadTool, Result
+from load import Load, Result
 from measure import Bench
-from programs import Program, Running
+from programs import Program
 
 MAX_RATIO = 1.4  # of CPU, to the floor's
 MAX_DELAY_MS = {"p50": 0.4, "p99": 3.0}
@@ -43,7 +42,10 @@ def measure_cost(bench: Bench, load: Load) -> list[Line]:
     cost = collect(results, lambda run: run.cost("cpu_us"))
     ratio = {name: [value / floor for value, floor in zip(values, cost["floor"])]
              for name, values in cost.items() if name != "floor"}
+    excess = {name: [value - floor for value, floor in zip(values, cost["floor"])]
+              for name, values in cost.items() if name != "floor"}
     lines = [Line("CPU a packet, us", cost),
+             Line("CPU a packet over the floor, us", excess),
              Line("CPU, times the floor", ratio, limit=MAX_RATIO)]
     if load.readers:
         lines += [Line(f"delay {quantile}, ms",
@@ -77,7 +79,7 @@ def measure_reader_memory(bench: Bench, load: Load) -> list[Line]:
 
 def measure_start(bench: Bench, load: Load) -> list[Line]:
     def measure(program: Program) -> float:
-        with Running(program, bench.folder) as server:
+        with bench.start(program) as server:
             return server.start_ms
 
     for program in bench.columns:
@@ -89,10 +91,9 @@ def measure_start(bench: Bench, load: Load) -> list[Line]:
 def measure_idle(bench: Bench, load: Load) -> list[Line]:
     """After clients have come and gone: what never served is idle easily."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(Running(program, bench.folder))
-                   for program in bench.columns]
+        servers = [stack.enter_context(bench.start(program)) for program in bench.columns]
         for server in servers:
-            LoadTool(bench.millrace).run(server, load, 1)
+            bench.load(server, load, 1)
         time.sleep(SETTLE_S)
         before = [server.cpu_ns() for server in servers]
         time.sleep(IDLE_S)
@@ -123,8 +124,8 @@ class Counted:
 def measure_counts(bench: Bench, load: Load) -> list[Line]:
     """Of a long run less those of a short one: neither set-up nor end is in the difference."""
     def run(program: Program, seconds: float) -> Counted:
-        with Running(program, bench.folder) as server:
-            LoadTool(bench.millrace).run(server, load, seconds)
+        with bench.start(program) as server:
+            bench.load(server, load, seconds)
         return Counted(server.counters())
 
     def measure(program: Program) -> tuple[float, float]:

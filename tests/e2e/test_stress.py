@@ -27,6 +27,7 @@ READERS = 8
 SETTINGS = """
 workers: 2
 gopCache: all
+spreadReaders: yes
 readerQueueMaxSize: 1M
 paths:
   all_others:
