@@ -85,7 +85,7 @@ def test_video_is_as_announced(load: Any, folder: Path, size: tuple[int, int], f
     url = f"rtsp://127.0.0.1:{PULL_PORT}/cam1"
     source = load("--pull", "--url", f"rtsp://127.0.0.1:{PULL_PORT}/cam%d", "--size",
                   f"{size[0]}x{size[1]}", "--fps", fps, "--keyframe-interval", interval,
-                  "--bitrate", bitrate, "--duration", "40s")
+                  "--bitrate", bitrate, "--duration", "2m")
     wait_until(lambda: is_listening(PULL_PORT), "load listens")
     (stream,) = ffprobe_streams(url)
     assert stream["codec_name"] == "h264" and stream["has_b_frames"] == 0
@@ -114,7 +114,7 @@ def is_listening(port: int) -> bool:
 def test_a_group_of_pictures_has_exactly_its_bytes(load: Any, folder: Path) -> None:
     source = load("--pull", "--url", f"rtsp://127.0.0.1:{PULL_PORT}/cam", "--bitrate", "500k",
                   "--fps", "20", "--keyframe-interval", "1s", "--keyframe-ratio", "5",
-                  "--size", "320x240", "--duration", "40s")
+                  "--size", "320x240", "--duration", "2m")
     wait_until(lambda: is_listening(PULL_PORT), "load listens")
     video = folder / "out.h264"
     ffmpeg(folder, "record", "-rtsp_transport", "tcp", "-i", f"rtsp://127.0.0.1:{PULL_PORT}/cam",
@@ -137,7 +137,7 @@ def test_a_group_of_pictures_has_exactly_its_bytes(load: Any, folder: Path) -> N
 
 def test_audio_is_silence_that_decodes(load: Any, folder: Path) -> None:
     source = load("--pull", "--url", f"rtsp://127.0.0.1:{PULL_PORT}/cam", "--audio",
-                  "--duration", "40s")
+                  "--duration", "2m")
     wait_until(lambda: is_listening(PULL_PORT), "load listens")
     sound = folder / "out.raw"
     decode = ffmpeg(folder, "decode", "-xerror", "-rtsp_transport", "tcp", "-i",
@@ -267,7 +267,7 @@ def test_the_seed_decides(load: Any) -> None:
     seen = []
     for run, seed in enumerate(("7", "7", "8")):
         source = load("--pull", "--url", f"rtsp://127.0.0.1:{PULL_PORT}/cam%d", "--streams", "2",
-                      "--seed", seed, "--duration", "40s", name=f"load-{run}")
+                      "--seed", seed, "--duration", "2m", name=f"load-{run}")
         wait_until(lambda: is_listening(PULL_PORT), "load listens")
         seen.append(first_numbers(PULL_PORT))
         source.process.send_signal(signal.SIGINT)
