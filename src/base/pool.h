@@ -1,9 +1,11 @@
 /**
  * pool: objects of one size that one thread takes and any thread gives back.
  *
- * Shape:   given objects wait on a lock-free stack; the owner empties it in one exchange when its
- *          own list is empty. At most `keep` free objects are held, the rest go back to malloc.
- * Owner:   pool_take() and pool_fini() only on the thread that owns the pool.
+ * Shape:   what the owner gives back is what it takes next, while it is warm. What others give back
+ *          waits on a lock-free stack, which the owner empties in one exchange when it has nothing
+ *          else. At most `keep` free objects are held, the rest go back to malloc.
+ * Owner:   the thread of the first pool_take(); later ones must come from it. pool_fini() may
+ *          come from any, when all others have ended.
  */
 #pragma once
 #include <stdatomic.h>
@@ -23,6 +25,7 @@ struct pool {
     size_t                      free_count;
     size_t                      out; /* taken and not seen again yet */
     struct pool_item           *free;
+    const void                 *owner; /* stands for its thread */
     _Atomic(struct pool_item *) given;
 };
 

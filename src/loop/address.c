@@ -45,7 +45,8 @@ int address_parse(const char *text, struct address *out, struct errmsg *why)
                           "'%s' is not an address; write host:port, like 127.0.0.1:8554 or :8554",
                           text);
     struct span host = span_first(all, (size_t)(colon - text));
-    if (host.len >= 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
+    bool        is_bracketed = host.len >= 2 && host.p[0] == '[' && host.p[host.len - 1] == ']';
+    if (is_bracketed)
         host = (struct span){ host.p + 1, host.len - 2 };
     char            name[INET6_ADDRSTRLEN];
     struct in_addr  v4;
@@ -60,9 +61,10 @@ int address_parse(const char *text, struct address *out, struct errmsg *why)
     if (span_is(host, "localhost"))
         host = BYTES("127.0.0.1");
     if (span_copy_string(host, name, sizeof(name)) == 0) {
-        if (inet_pton(AF_INET, name, &v4) == 1)
+        /* "fe80::1:80" without brackets may mean two things. */
+        if (!is_bracketed && inet_pton(AF_INET, name, &v4) == 1)
             return set_v4(out, v4, (uint16_t)port), 0;
-        if (inet_pton(AF_INET6, name, &v6) == 1)
+        if (is_bracketed && inet_pton(AF_INET6, name, &v6) == 1)
             return set_v6(out, v6, (uint16_t)port), 0;
     }
     return errmsg_set(why, -EINVAL, "'%s': the host must be a numeric address or empty", text);

@@ -247,6 +247,9 @@ static void on_publisher_gone(struct path *path)
         grant_publishing(path, LIST_ITEM(node, struct path_request, waiting));
     else if (path->source && !list_is_empty(&path->waiting) && !path->registry->is_closed)
         start_source(path);
+    /* Who came later than the one that has its turn now takes over from it at once. */
+    if (!list_is_empty(&path->publishing))
+        kick_publisher(path, "closed by another publisher");
 }
 
 void path_remove_member(struct member *member)

@@ -1,14 +1,19 @@
 #include "rtp/rtp_receiver.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 
+/* A sender report may come before the first packet; that of an earlier source does not count. */
 static void begin(struct rtp_receiver *receiver, const struct rtp_header *header)
 {
+    bool is_first = !receiver->has_packets;
     *receiver = (struct rtp_receiver){ .has_packets = true,
                                        .ssrc = header->ssrc,
                                        .base_seq = header->seq,
                                        .highest = header->seq,
-                                       .last_ticks = header->ticks };
+                                       .last_ticks = header->ticks,
+                                       .last_sr = is_first ? receiver->last_sr : 0,
+                                       .last_sr_ns = is_first ? receiver->last_sr_ns : 0 };
 }
 
 /* RFC 3550, A.8, with packets of one timestamp counted once: a frame's packets leave together. */
@@ -66,9 +71,8 @@ static uint8_t fraction_lost(struct rtp_receiver *receiver)
     receiver->reported_received = receiver->received;
     if (due == 0 || came >= due)
         return 0;
-    return (uint8_t)(((uint64_t)(due - came) << 8) / due > 255
-                         ? 255
-                         : ((uint64_t)(due - came) << 8) / due);
+    /* Below 256: the packet that made some due has come. */
+    return (uint8_t)(((uint64_t)(due - came) << 8) / due);
 }
 
 struct rtcp_report_block rtp_receiver_report(struct rtp_receiver *receiver, int64_t now_ns)
@@ -76,13 +80,11 @@ struct rtcp_report_block rtp_receiver_report(struct rtp_receiver *receiver, int6
     struct rtcp_report_block block = {
         .ssrc = receiver->ssrc,
         .fraction_lost = fraction_lost(receiver),
-        .lost = (int32_t)rtp_receiver_lost(receiver),
+        .lost = (int32_t)MIN(rtp_receiver_lost(receiver), UINT32_C(0x7fffff)),
         .highest_seq = receiver->highest,
         .jitter = receiver->jitter_x16 >> 4,
         .last_sr = receiver->last_sr,
     };
-    if (block.lost > 0x7fffff)
-        block.lost = 0x7fffff;
     if (receiver->last_sr_ns)
         block.delay_since_sr = (uint32_t)muldiv(now_ns - receiver->last_sr_ns, 65536, NS_PER_S);
     return block;

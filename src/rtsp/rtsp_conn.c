@@ -234,8 +234,8 @@ static ssize_t handle_all(struct rtsp_conn *conn, struct span in)
     return (ssize_t)done;
 }
 
-/* -EPROTO and its like in words. */
-static const char *reason_of(int err)
+/* In words: what the peer said can't be understood. NULL: something else has failed. */
+static const char *nonsense_of(int err)
 {
     switch (err) {
     case -EMSGSIZE:
@@ -245,20 +245,40 @@ static const char *reason_of(int err)
     case -EPROTONOSUPPORT:
         return "invalid protocol version";
     default:
-        return err_text(err);
+        return NULL;
     }
 }
 
+/* What was said before the nonsense has its answers, and they are sent. */
 static void fail(struct rtsp_conn *conn, int err)
 {
-    if (err != -ECANCELED)
-        rtsp_conn_close(conn, reason_of(err));
+    const char *nonsense = nonsense_of(err);
+    if (nonsense)
+        rtsp_conn_close_later(conn, nonsense);
+    else if (err != -ECANCELED)
+        rtsp_conn_close(conn, err_text(err));
+}
+
+/* What was kept: requests and, behind one that began recording, packets. */
+static int handle_kept(struct rtsp_conn *conn)
+{
+    ssize_t used = 1;
+    while (used > 0 && conn->in.len && !conn->is_asking && !conn->last_words) {
+        if (is_recording(conn)) {
+            used = rtsp_publish_feed(conn->session);
+            continue;
+        }
+        used = handle_all(conn, buf_span(&conn->in));
+        if (used > 0)
+            buf_consume(&conn->in, (size_t)used);
+    }
+    return used < 0 ? (int)used : 0;
 }
 
 /* Keeps what was not used; false when the connection is gone. */
 static bool handle_bytes(struct rtsp_conn *conn, struct span bytes)
 {
-    ssize_t used;
+    ssize_t used = 0;
     if (conn->last_words) /* it is only to get what waits for it */
         return true;
     if (conn->in.len == 0) {
@@ -267,17 +287,13 @@ static bool handle_bytes(struct rtsp_conn *conn, struct span bytes)
             buf_append(&conn->in, span_skip(bytes, (size_t)used));
     } else {
         buf_append(&conn->in, bytes);
-        used = handle_all(conn, buf_span(&conn->in));
-        if (used > 0)
-            buf_consume(&conn->in, (size_t)used);
+        used = handle_kept(conn);
     }
-    if (used >= 0 && is_recording(conn))
-        used = rtsp_publish_feed(conn->session);
     if (used < 0)
         fail(conn, (int)used);
     else if (conn->in.len == 0)
         buf_fini(&conn->in); /* an idle reader holds no buffer */
-    return used >= 0;
+    return !conn->is_closed;
 }
 
 /* One recv(). Returns the bytes that came; 0: no more for now; negative: the connection ends. */
@@ -295,7 +311,7 @@ static ssize_t receive(struct rtsp_conn *conn)
 static void on_readable(struct rtsp_conn *conn)
 {
     for (int i = 0; i < RECEIVES_A_TURN; i++) {
-        bool    is_media = is_recording(conn);
+        bool    is_media = is_recording(conn) && !conn->last_words;
         ssize_t len = is_media ? rtsp_publish_receive(conn->session) : receive(conn);
         if (conn->is_closed || len == 0)
             return;

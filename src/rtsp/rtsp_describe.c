@@ -95,7 +95,6 @@ int rtsp_on_describe(struct rtsp_conn *conn, const struct message *request)
         conn->has_retried = true;
         return rtsp_on_describe(conn, request);
     }
-    conn->has_retried = false;
     if (!is_there)
         return rtsp_refuse(conn, request, 404, "the stream has gone");
     int err = describe(conn, request, &url);

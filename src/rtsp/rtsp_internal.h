@@ -110,7 +110,7 @@ struct rtsp_conn {
     bool                 is_closed;
     bool                 had_session;
     bool                 is_spent;    /* named a session that never was: the next request ends it */
-    bool                 has_retried; /* main was asked again, as the stream had just gone */
+    bool                 has_retried; /* for this request, as the stream had just gone */
     enum rtsp_attach     attach;      /* of `probe` */
     struct reader        probe;       /* DESCRIBE reads no packets, only what the stream is */
     int64_t              heard_ns;    /* 0: nothing yet */
@@ -218,7 +218,10 @@ void rtsp_write_finish_packet(struct rtsp_conn *conn);
 void rtsp_publish_start(struct rtsp_session *session, struct path_request *answer);
 /** The stream ends, and what was received and not parsed goes back to conn->in. */
 void rtsp_publish_stop(struct rtsp_session *session);
-/** What came behind the request that started it moves from conn->in to where packets are read. */
+/**
+ * What came behind the request that started it moves from conn->in to where packets are read, until
+ * recording ends. Returns 1 or a negative errno.
+ */
 int  rtsp_publish_feed(struct rtsp_session *session);
 /** Reads the socket and handles what came. Negative errno: the connection is to be closed. */
 int  rtsp_publish_receive(struct rtsp_session *session);

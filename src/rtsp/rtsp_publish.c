@@ -109,20 +109,33 @@ static void on_frame(struct rtsp_session *session, const struct interleaved_fram
     ingest_skip(session->ingest, len);
 }
 
+/* One more than the highest that the publisher's tracks are on. */
+static unsigned channels_end(const struct rtsp_session *session)
+{
+    unsigned end = 0;
+    for (unsigned i = 0; i < session->track_count; i++)
+        end = MAX(end, 1u + MAX(session->tracks[i].rtp_channel, session->tracks[i].rtcp_channel));
+    return end;
+}
+
 /* A request amid the packets. Its bytes are held while it is answered: it may end the stream. */
 static ssize_t on_request(struct rtsp_session *session, struct span in)
 {
     struct rtsp_conn *conn = session->conn;
     struct message    message;
-    ssize_t           used = message_parse(in, &message);
+    if (in.p[0] == '\r' || in.p[0] == '\n') { /* a sign of life, as in rtsp_conn.c */
+        ingest_skip(session->ingest, 1);
+        return 1;
+    }
+    ssize_t used = message_parse(in, &message);
     if (used == -EBADMSG || used == -EPROTONOSUPPORT) {
         /* Some cameras write rubbish between frames, or cut one short. */
-        used = (ssize_t)interleaved_resync(in, 2 * session->track_count);
+        used = (ssize_t)interleaved_resync(in, channels_end(session));
         counters_add(session->counters, COUNTER_INBOUND_ERRORS, 1);
         ingest_skip(session->ingest, (size_t)used);
         return used;
     }
-    if (used == -EAGAIN && in.len > MESSAGE_MAX_HEAD)
+    if (used > MESSAGE_MAX_HEAD || (used == -EAGAIN && in.len > MESSAGE_MAX_HEAD))
         return -EMSGSIZE; /* it would have to fit into a slab with its body */
     if (used < 0)
         return used;
@@ -153,6 +166,12 @@ static ssize_t handle_one(struct rtsp_session *session)
     return used;
 }
 
+/* A request may have ended it, and the session with it. */
+static bool is_recording(const struct rtsp_conn *conn, const struct rtsp_session *session)
+{
+    return !conn->is_closed && conn->session == session && session->state == RTSP_RECORD;
+}
+
 /* Everything that is there. Not touched any more once the session stops recording. */
 static int handle_all(struct rtsp_session *session)
 {
@@ -160,29 +179,25 @@ static int handle_all(struct rtsp_session *session)
     ssize_t           used;
     do
         used = handle_one(session);
-    while (used > 0 && !conn->is_closed && conn->session == session &&
-           session->state == RTSP_RECORD);
-    if (conn->is_closed || conn->session != session || session->state != RTSP_RECORD)
-        return used < 0 && used != -EAGAIN ? (int)used : 0;
-    ingest_end_turn(session->ingest);
-    return used == -EAGAIN ? 0 : (int)used;
+    while (used > 0 && is_recording(conn, session) && !conn->last_words);
+    if (is_recording(conn, session))
+        ingest_end_turn(session->ingest);
+    return used < 0 && used != -EAGAIN ? (int)used : 0;
 }
 
 int rtsp_publish_feed(struct rtsp_session *session)
 {
     struct rtsp_conn *conn = session->conn;
     int               err = 0;
-    while (err >= 0 && conn->in.len && session->ingest) {
+    while (err == 0 && conn->in.len && is_recording(conn, session) && !conn->last_words) {
         struct room room = ingest_room(session->ingest);
         size_t      len = MIN(room.len, conn->in.len);
         memcpy(room.p, conn->in.p, len);
         buf_consume(&conn->in, len);
         ingest_received(session->ingest, len);
         err = handle_all(session);
-        if (conn->is_closed || conn->session != session)
-            return -ECANCELED;
     }
-    return err;
+    return err < 0 ? err : 1;
 }
 
 int rtsp_publish_receive(struct rtsp_session *session)
@@ -203,7 +218,7 @@ int rtsp_publish_receive(struct rtsp_session *session)
         int  err = handle_all(session);
         if (err < 0)
             return err;
-        if (is_all || conn->is_closed || conn->session != session || !session->ingest)
+        if (is_all || !is_recording(conn, session) || conn->last_words)
             return 1;
     }
     return 1;

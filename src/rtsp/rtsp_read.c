@@ -48,7 +48,7 @@ static void on_batch(struct reader *reader, const struct batch *batch, uint32_t 
     unsigned discarded = queue_push(&session->queue, batch, mask, loop_now(session->conn->loop));
     if (discarded) {
         counters_add(session->counters, COUNTER_OUTBOUND_DISCARDED, discarded);
-        counters_add(session->path_counters, COUNTER_OUTBOUND_DISCARDED, discarded);
+        counters_add_shared(session->path_counters, COUNTER_OUTBOUND_DISCARDED, discarded);
         session->unlogged_discards += discarded;
         log_discards(session, false);
     }

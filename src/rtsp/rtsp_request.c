@@ -240,29 +240,34 @@ static int check_session(struct rtsp_conn *conn, const struct message *request)
     return 1;
 }
 
-static int close_now(struct rtsp_conn *conn, const char *reason)
+/* Without an answer; earlier requests get theirs. */
+static int close_silently(struct rtsp_conn *conn, const char *reason)
 {
-    rtsp_conn_close(conn, reason);
-    return -ECANCELED;
+    rtsp_conn_close_later(conn, reason);
+    return 0;
 }
 
 int rtsp_request_handle(struct rtsp_conn *conn, const struct message *request)
 {
-    if (!conn->is_again)
+    if (!conn->is_again) {
         LOG(&conn->log, LOG_DEBUG, "[c->s] %.*s %.*s", SPAN_ARGS(request->method),
             SPAN_ARGS(request->url));
+        conn->has_retried = false;
+    }
     conn->is_again = false;
     if (request->protocol == MESSAGE_HTTP)
         return refuse_http(conn);
     if (conn->is_spent)
-        return close_now(conn, "session not found");
+        return close_silently(conn, "session not found");
     if (!message_header(request, "CSeq").p)
         return rtsp_refuse(conn, request, 400, "CSeq is missing");
-    if (conn->out.len > RTSP_MAX_OUT)
-        return close_now(conn, "the client does not read its answers");
+    if (conn->out.len > RTSP_MAX_OUT) {
+        rtsp_conn_close(conn, "the client does not read its answers");
+        return -ECANCELED;
+    }
     const struct method_rule *rule = find_method(request->method);
     if (!rule)
-        return close_now(conn, "unknown method");
+        return close_silently(conn, "unknown method");
     if (check_session(conn, request) > 0)
         return 0;
     if (rule->needs_session && !has_session_header(request))

@@ -212,7 +212,6 @@ static int on_setup_reading(struct rtsp_conn *conn, struct setup *setup)
     }
     if (conn->session->attach == RTSP_STREAM_GONE)
         return retry(conn, setup);
-    conn->has_retried = false;
     return set_up_reading(conn, setup, track);
 }
 

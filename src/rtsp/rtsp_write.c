@@ -183,7 +183,7 @@ static void count_sent(struct rtsp_conn *conn, const struct sent *sent, unsigned
     counters_add(conn->loop->hub->counters, COUNTER_OUTBOUND_PACKETS, sent->packets);
     counters_add(session->counters, COUNTER_OUTBOUND_PACKETS, sent->packets);
     counters_add(session->counters, COUNTER_OUTBOUND_BYTES, sent->bytes);
-    counters_add(session->path_counters, COUNTER_OUTBOUND_BYTES, sent->bytes);
+    counters_add_shared(session->path_counters, COUNTER_OUTBOUND_BYTES, sent->bytes);
     if (sent->reports)
         counters_add(session->counters, COUNTER_OUTBOUND_RTCP, sent->reports);
 }

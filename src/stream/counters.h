@@ -3,8 +3,9 @@
  *
  * Shape:   a block of numbers, one for each row of the table; rows that do not concern the block's
  *          scope stay 0.
- * Owner:   reference counted. Any thread adds and reads; a reader may see one number newer than
- *          another, and never half of one. Add once a batch, not once a packet.
+ * Owner:   reference counted. Each number is added to by one thread, or by counters_add_shared();
+ *          any thread reads, and may see one number newer than another, but never half of one. Add
+ *          once a batch, not once a packet.
  */
 #pragma once
 #include <stdatomic.h>
@@ -51,7 +52,16 @@ struct counters *counters_ref(struct counters *counters);
 /** Accepts NULL. Returns NULL. */
 struct counters *counters_unref(struct counters *counters);
 
+/** By the one thread that adds to this number: a plain addition, which waits for nothing. */
 static inline void counters_add(struct counters *counters, enum counter which, uint64_t n)
+{
+    atomic_uint_fast64_t *value = &counters->values[which];
+    atomic_store_explicit(value, atomic_load_explicit(value, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/** By any of several threads: a path's readers may live on several workers. */
+static inline void counters_add_shared(struct counters *counters, enum counter which, uint64_t n)
 {
     atomic_fetch_add_explicit(&counters->values[which], n, memory_order_relaxed);
 }

@@ -14,11 +14,31 @@ enum { TRUST_FRAMES = 3 };
 /* The room for a receive is what the last turn brought, within these. */
 enum { LEAST_ROOM = 2048, MOST_ROOM = SLAB_LARGE / 2 };
 
+static void drop_slab(struct ingest *ingest)
+{
+    if (ingest->slab)
+        slab_unref(ingest->slab);
+    ingest->slab = NULL;
+    ingest->begin = ingest->end = 0;
+}
+
+/*
+ * Behind the readers that sent from it: when nobody holds the slab any more, the next publisher
+ * gets it while it is warm, and 64 cameras whose frames nobody keeps share a few slabs.
+ */
+static void give_back_idle_slab(struct dirty *dirty)
+{
+    struct ingest *ingest = CONTAINER_OF(dirty, struct ingest, idle);
+    if (ingest->slab && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
+        drop_slab(ingest);
+}
+
 void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
                  struct counters *counters, const uint32_t *ssrcs)
 {
     const struct sdp *sdp = &stream_description(stream)->sdp;
     *ingest = (struct ingest){ .hub = hub, .stream = stream, .counters = counters };
+    ingest->idle.flush = give_back_idle_slab;
     ingest->track_count = sdp->media_count;
     for (unsigned i = 0; i < sdp->media_count; i++) {
         ingest->tracks[i].codec = sdp->media[i].codec;
@@ -47,9 +67,8 @@ static void publish(struct ingest *ingest)
 void ingest_fini(struct ingest *ingest)
 {
     publish(ingest);
-    if (ingest->slab)
-        slab_unref(ingest->slab);
-    ingest->slab = NULL;
+    loop_clear_dirty(&ingest->idle);
+    drop_slab(ingest);
 }
 
 /* A fresh slab; what is unparsed moves to its front, and is all that is ever copied. */
@@ -61,10 +80,8 @@ static void change_slab(struct ingest *ingest, bool is_large)
     if (rest)
         memcpy(fresh->bytes, ingest->slab->bytes + ingest->begin, rest);
     counters_add(ingest->hub->counters, COUNTER_COPIED_BYTES, rest);
-    if (ingest->slab)
-        slab_unref(ingest->slab);
+    drop_slab(ingest);
     ingest->slab = fresh;
-    ingest->begin = 0;
     ingest->end = rest;
 }
 
@@ -84,9 +101,7 @@ struct room ingest_room(struct ingest *ingest)
     /* Nobody else holds it and nothing is left in it: the same warm bytes again. */
     if (ingest->slab && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
         ingest->begin = ingest->end = 0;
-    bool is_too_large =
-        ingest->end == 0 && !needs_large && ingest->slab && ingest->slab->size == SLAB_LARGE;
-    if (!has_room(ingest, least) || is_too_large)
+    if (!has_room(ingest, least))
         change_slab(ingest, needs_large);
     return (struct room){ ingest->slab->bytes + ingest->end, ingest->slab->size - ingest->end };
 }
@@ -279,10 +294,9 @@ void ingest_end_turn(struct ingest *ingest)
     if (ingest->got)
         ingest->wanted = ingest->got;
     ingest->got = 0;
-    if (!ingest->open)
-        return;
-    if (may_wait(ingest))
+    if (ingest->open && may_wait(ingest))
         hold(ingest);
     else
         publish(ingest);
+    loop_mark_dirty(ingest->hub->loop, &ingest->idle); /* behind the readers */
 }

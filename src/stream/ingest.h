@@ -45,7 +45,8 @@ struct ingest {
     struct hub         *hub;
     struct stream      *stream;
     struct counters    *counters; /* of the session */
-    struct slab        *slab;     /* NULL: nothing was received yet */
+    struct slab        *slab;     /* NULL: it holds none between turns */
+    struct dirty        idle;     /* at the end of a turn: is the slab still needed? */
     uint32_t            begin;    /* first byte that was not parsed */
     uint32_t            end;      /* behind the last received byte */
     uint32_t            wanted;   /* what the last turn brought: room that the next one may need */

@@ -35,7 +35,7 @@ static void on_end(struct reader *reader, enum stream_end reason)
 
 static const struct reader_ops ops = { on_attached, on_batch, on_end };
 
-/* A packet of every third entry is sent, the rest of others too. */
+/* By turns one packet goes out, a whole entry, and nothing. */
 static void send_some(struct queue *queue, unsigned turn)
 {
     if (queue->count == 0)

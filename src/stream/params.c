@@ -47,7 +47,18 @@ static void change(struct stream *stream, unsigned track, const struct sdp_param
         stream_set_description(stream, description_with_params(description, track, params, count));
 }
 
-/* Sets that come in packets of their own are joined with what the description already has. */
+static void append_set(struct buf *text, struct span found, struct span old)
+{
+    if (found.len)
+        base64_encode(text, found);
+    else
+        buf_append(text, old);
+}
+
+/*
+ * Sets that come in packets of their own are joined with what the description already has: an SPS
+ * waits there for its PPS. A PPS without an SPS is of no use, and looked at when it comes again.
+ */
 static void update_h264(struct stream *stream, unsigned track, const struct found *found)
 {
     const struct sdp_media *media = &stream_description(stream)->sdp.media[track];
@@ -55,16 +66,15 @@ static void update_h264(struct stream *stream, unsigned track, const struct foun
     struct span             old[2] = { { 0 } };
     (void)span_next(&sprop, ',', &old[0]);
     (void)span_next(&sprop, ',', &old[1]);
+    if (!found->sets[0].len && !old[0].len) {
+        stream_track(stream, track)->params_seen[1] = 0;
+        return;
+    }
     AUTO(buf_fini) struct buf text = { 0 };
-    for (unsigned i = 0; i < 2; i++) {
-        if (i)
-            buf_append_string(&text, ",");
-        if (found->sets[i].len)
-            base64_encode(&text, found->sets[i]);
-        else
-            buf_append(&text, old[i]);
-        if (!found->sets[i].len && !old[i].len)
-            return; /* half of them are known: the other half will come */
+    append_set(&text, found->sets[0], old[0]);
+    if (found->sets[1].len || old[1].len) {
+        buf_append_string(&text, ",");
+        append_set(&text, found->sets[1], old[1]);
     }
     char             profile[8];
     unsigned         count = 1;

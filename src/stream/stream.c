@@ -64,9 +64,10 @@ void stream_destroy(struct stream *stream, enum stream_end reason)
 {
     map_remove(stream->hub->streams, id_key(&stream->id));
     timer_stop(stream->hub->loop, &stream->report_timer);
-    loop_clear_dirty(&stream->unused);
     end_readers(&stream->playing, reason);
     end_readers(&stream->idle, reason);
+    /* Behind them: a reader that ends may take another one along, which marks a mirror unused. */
+    loop_clear_dirty(&stream->unused);
     ring_fini(&stream->ring);
     batch_unref(stream->report);
     description_unref(stream->description);

@@ -96,7 +96,7 @@ def write_json(machine: dict[str, str], bench: Bench, tables: Sequence[Table]) -
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     report: dict[str, Any] = {"machine": machine, "late_runs": bench.late_runs,
-                              "rows": [table.as_json(bench.names) for table in tables]}
+                              "rows": [table.as_json() for table in tables]}
     path.write_text(json.dumps(report, indent=1) + "\n")
     return path
 
@@ -125,7 +125,7 @@ def main() -> int:
         bench = Bench(make_columns(arguments.millrace, floor), arguments.millrace, Path(folder),
                       FULL if arguments.full else QUICK, *split_cores())
         tables = measure(bench, names)
-    verdicts = [verdict for table in tables for verdict in table.verdicts(bench.names)]
+    verdicts = [verdict for table in tables for verdict in table.verdicts()]
     print(f"\n{verdicts.count(REACHED)} targets reached, {verdicts.count(MISSED)} missed, "
           f"{bench.late_runs} runs with a late generator, {time.monotonic() - started:.0f} s")
     print(f"written to {write_json(machine, bench, tables)}")

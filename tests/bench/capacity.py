@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from figures import Line
 from load import Load, LoadFailed, Result
 from measure import Bench, progress
 from programs import Program, Running
 
-MAX_DELAY_MS = 20.0
-FIRST_READERS = 8  # of each stream
+MAX_DELAY_MS = 20.0  # p99
+FIRST_READERS = 80  # of each stream
 RAMP_MS_A_READER = 0.5
-
-
-@dataclass(frozen=True)
-class Capacity:
-    readers: int
-    is_generator_full: bool  # it, and not the server, was at its end
 
 
 def is_well(result: Result) -> bool:
@@ -26,12 +20,12 @@ def is_well(result: Result) -> bool:
     return delay_ms is not None and delay_ms <= MAX_DELAY_MS and result.lost == 0
 
 
-def search(bench: Bench, is_enough: Callable[[int], bool]) -> int:
-    """The most readers of each stream with which all is well; twice as many, then halves."""
+def find_most(is_enough: Callable[[int], bool], step: float) -> int:
+    """The largest number for which all is well: doubles, then halves the gap down to `step`."""
     good, bad = 0, FIRST_READERS
     while is_enough(bad):
         good, bad = bad, bad * 2
-    while bad - good > max(1, good * bench.plan.capacity_step):
+    while bad - good > max(1, good * step):
         middle = (good + bad) // 2
         if is_enough(middle):
             good = middle
@@ -40,32 +34,34 @@ def search(bench: Bench, is_enough: Callable[[int], bool]) -> int:
     return good
 
 
-def find_capacity(bench: Bench, program: Program, load: Load) -> Capacity:
-    one_core = bench.server_cores[:1]
-    failures = []
+class Search:
+    """For one program. A generator that is full itself ends the search too, and is named."""
 
-    def is_enough(readers: int) -> bool:
-        ramp_ms = 300 + round(readers * load.streams * RAMP_MS_A_READER)
-        with Running(program, bench.folder, one_core) as server:
-            try:
-                result = bench.load(server, replace(load, readers=readers, ramp_ms=ramp_ms),
-                                    bench.plan.capacity_s)
-            except LoadFailed:
-                failures.append(False)
-                return False
+    def __init__(self, bench: Bench, program: Program, load: Load) -> None:
+        self.bench = bench
+        self.program = program
+        self.load = load
+        self.is_generator_full = False
+        self.readers = load.streams * find_most(self.is_enough, bench.plan.capacity_step)
+
+    def is_enough(self, readers: int) -> bool:
+        ramp_ms = self.load.ramp_ms + round(readers * self.load.streams * RAMP_MS_A_READER)
+        load = replace(self.load, readers=readers, ramp_ms=ramp_ms)
         progress(".")
-        if not is_well(result):
-            failures.append(result.is_generator_full)
+        with Running(self.program, self.bench.folder, self.bench.server_cores[:1]) as server:
+            try:
+                result = self.bench.load(server, load, self.bench.plan.capacity_s)
+            except LoadFailed:
+                return False
+        if not is_well(result) and result.is_generator_full:
+            self.is_generator_full = True
         return is_well(result)
-
-    readers = search(bench, is_enough) * load.streams
-    return Capacity(readers, any(failures))
 
 
 def measure_capacity(bench: Bench, load: Load) -> list[Line]:
-    programs = [program for program in bench.columns if program.name != "default"]
-    found = {program.name: find_capacity(bench, program, load) for program in programs}
-    full = [name for name, capacity in found.items() if capacity.is_generator_full]
+    found = {program.name: Search(bench, program, load) for program in bench.columns
+             if program.name in bench.plan.capacity_of}
+    full = [name for name, search in found.items() if search.is_generator_full]
     note = f"the generator was full first: {', '.join(full)}" if full else ""
-    return [Line("readers", {name: [capacity.readers] for name, capacity in found.items()},
+    return [Line("readers", {name: [search.readers] for name, search in found.items()},
                  digits=0, note=note)]

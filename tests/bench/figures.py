@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-WIDTH = 22  # of a column
+JUDGED = ("workers: 1", "default")  # columns; the floor and other servers have no targets
 REACHED, MISSED = "reached", "MISSED"
+LABEL_WIDTH, CELL_WIDTH = 32, 22
 
 
 @dataclass(frozen=True)
@@ -21,32 +22,36 @@ class Line:
     limit: float | None = None  # the median may be at most this
     note: str = ""
 
-    def verdict(self, column: str) -> str:
-        """Nothing for what has no target: the floor and other servers have none."""
-        if self.limit is None or column not in self.judged or not self.cells.get(column):
-            return ""
-        return REACHED if self.shown(column) <= self.limit else MISSED
-
-    @property
-    def judged(self) -> Sequence[str]:
-        return ("workers: 1", "default")
-
-    def shown(self, column: str) -> float:
+    def median(self, column: str) -> float:
         return round(median(self.cells[column]), self.digits)
 
-    def text(self, column: str) -> str:
+    def verdicts(self) -> dict[str, str]:
+        if self.limit is None:
+            return {}
+        return {column: REACHED if self.median(column) <= self.limit else MISSED
+                for column in JUDGED if self.cells.get(column)}
+
+    def cell_text(self, column: str) -> str:
         values = self.cells.get(column)
         if not values:
             return "-"
-        text = f"{self.shown(column):.{self.digits}f}"
+        text = f"{self.median(column):.{self.digits}f}"
         if len(values) > 1:
             text += f" ({min(values):.{self.digits}f}..{max(values):.{self.digits}f})"
         return text
 
-    def as_json(self, columns: Sequence[str]) -> dict[str, Any]:
-        verdicts = {column: self.verdict(column) for column in columns if self.verdict(column)}
-        return asdict(self) | {"cells": {name: list(values) for name, values in self.cells.items()},
-                               "verdicts": verdicts}
+    def target_text(self) -> str:
+        verdicts = self.verdicts()
+        if not verdicts:
+            return ""
+        if len(set(verdicts.values())) == 1:
+            found = next(iter(verdicts.values()))
+        else:
+            found = ", ".join(f"{column} {verdict}" for column, verdict in verdicts.items())
+        return f"<= {self.limit:g}: {found}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"verdicts": self.verdicts()}
 
 
 @dataclass(frozen=True)
@@ -57,38 +62,28 @@ class Table:
     title: str
     lines: Sequence[Line]
 
-    def verdicts(self, columns: Sequence[str]) -> list[str]:
-        found = [line.verdict(column) for line in self.lines for column in columns]
-        return [verdict for verdict in found if verdict]
+    def verdicts(self) -> list[str]:
+        return [verdict for line in self.lines for verdict in line.verdicts().values()]
 
     def as_text(self, columns: Sequence[str]) -> str:
-        rows = [f"\n{self.name}: {self.title}",
-                f"  {'':34}" + "".join(f"{column:>{WIDTH}}" for column in columns) + "  target"]
+        head = "".join(f"{column:>{CELL_WIDTH}}" for column in columns)
+        rows = [f"\n{self.name}: {self.title}", f"  {'':{LABEL_WIDTH}}{head}  target"]
         for line in self.lines:
-            cells = "".join(f"{line.text(column):>{WIDTH}}" for column in columns)
-            rows.append(f"  {line.what:34}{cells}  {describe_target(line, columns)}".rstrip())
+            cells = "".join(f"{line.cell_text(column):>{CELL_WIDTH}}" for column in columns)
+            rows.append(f"  {line.what:{LABEL_WIDTH}}{cells}  {line.target_text()}".rstrip())
             if line.note:
-                rows.append(f"  {'':34}  {line.note}")
+                rows.append(f"  {'':{LABEL_WIDTH}}  {line.note}")
         return "\n".join(rows)
 
     def as_markdown(self, columns: Sequence[str]) -> str:
         rows = [f"| {self.title} | {' | '.join(columns)} | target |",
                 f"| --- {'| --- ' * (len(columns) + 1)}|"]
         for line in self.lines:
-            cells = " | ".join(line.text(column) for column in columns)
             what = f"{line.what} ({line.note})" if line.note else line.what
-            rows.append(f"| {what} | {cells} | {describe_target(line, columns)} |")
+            cells = " | ".join(line.cell_text(column) for column in columns)
+            rows.append(f"| {what} | {cells} | {line.target_text()} |")
         return "\n".join(rows)
 
-    def as_json(self, columns: Sequence[str]) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "title": self.title,
-                "lines": [line.as_json(columns) for line in self.lines]}
-
-
-def describe_target(line: Line, columns: Sequence[str]) -> str:
-    if line.limit is None:
-        return ""
-    found = {column: line.verdict(column) for column in columns if line.verdict(column)}
-    if len(set(found.values())) == 1:
-        return f"<= {line.limit:g}: {next(iter(found.values()))}"
-    return f"<= {line.limit:g}: " + ", ".join(f"{name} {text}" for name, text in found.items())
+                "lines": [line.as_json() for line in self.lines]}

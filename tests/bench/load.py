@@ -56,7 +56,7 @@ class Result:
         lost = self.report["lost"]
         missing = ("packets_lost", "packets_broken", "frames_lost", "frames_cut", "frames_foreign",
                    "readers_blank")
-        return sum(lost[key] for key in missing) + int(self.report["sent"]["frames_skipped"])
+        return sum(int(lost[key]) for key in missing) + int(self.report["sent"]["frames_skipped"])
 
     @property
     def is_generator_late(self) -> bool:

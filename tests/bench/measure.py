@@ -23,14 +23,17 @@ class Plan:
 
     rounds: int  # short and many: what disturbs comes and goes by the second
     run_s: float
-    memory_s: float  # keyframes come every 2 s, and a cache holds one interval
+    memory_s: float  # beyond the first keyframes: a cache holds up to two intervals
     starts: int
     capacity_s: float
     capacity_step: float  # the search ends when its bounds are this close
+    capacity_of: Sequence[str]
 
 
-QUICK = Plan(rounds=6, run_s=1, memory_s=4.5, starts=10, capacity_s=2, capacity_step=0.2)
-FULL = Plan(rounds=24, run_s=2, memory_s=12, starts=30, capacity_s=8, capacity_step=0.05)
+QUICK = Plan(rounds=3, run_s=1, memory_s=2.5, starts=10, capacity_s=1, capacity_step=0.25,
+             capacity_of=("workers: 1",))
+FULL = Plan(rounds=24, run_s=2, memory_s=10, starts=30, capacity_s=8, capacity_step=0.05,
+            capacity_of=("floor", "workers: 1", "MediaMTX"))
 
 
 @dataclass

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import methodcaller, sub, truediv
 
 from capacity import measure_capacity
 from figures import Line
@@ -27,7 +28,9 @@ SETTLE_S = 1.5
 COUNTED_S = (1.0, 3.0)
 FEW_READERS, MANY_READERS = 100, 600
 
-FAN_OUT = Load(1, 100, ("--bitrate", "4M"))
+# The load tool waits for every reader's first keyframe before it measures.
+SHORT_GOP = ("--keyframe-interval", "1s")
+FAN_OUT = Load(1, 100, ("--bitrate", "4M", *SHORT_GOP))
 
 
 def collect(results: Mapping[str, Sequence[Result]],
@@ -36,21 +39,23 @@ def collect(results: Mapping[str, Sequence[Result]],
             for name, runs in results.items()}
 
 
+def set_beside_floor(figures: Mapping[str, Sequence[float]],
+                     relate: Callable[[float, float], float]) -> dict[str, list[float]]:
+    """Round by round: what disturbs one column of a round often disturbs the next one too."""
+    return {name: list(map(relate, values, figures["floor"]))
+            for name, values in figures.items() if name != "floor"}
+
+
 def measure_cost(bench: Bench, load: Load) -> list[Line]:
     results = bench.in_turns(bench.columns, bench.plan.rounds,
                              lambda program: bench.run(program, load, bench.plan.run_s))
     cost = collect(results, lambda run: run.cost("cpu_us"))
-    ratio = {name: [value / floor for value, floor in zip(values, cost["floor"])]
-             for name, values in cost.items() if name != "floor"}
-    excess = {name: [value - floor for value, floor in zip(values, cost["floor"])]
-              for name, values in cost.items() if name != "floor"}
     lines = [Line("CPU a packet, us", cost),
-             Line("CPU a packet over the floor, us", excess),
-             Line("CPU, times the floor", ratio, limit=MAX_RATIO)]
+             Line("... over the floor", set_beside_floor(cost, sub)),
+             Line("... times the floor", set_beside_floor(cost, truediv), limit=MAX_RATIO)]
     if load.readers:
-        lines += [Line(f"delay {quantile}, ms",
-                       collect(results, lambda run, q=quantile: run.delay_ms(q)),  # type: ignore
-                       limit=limit, digits=3)
+        lines += [Line(f"delay {quantile}, ms", collect(results, methodcaller("delay_ms", quantile)),
+                       digits=3, limit=limit)
                   for quantile, limit in MAX_DELAY_MS.items()]
         lines.append(Line("packets and frames lost",
                           collect(results, lambda run: run.lost), digits=0, limit=0))
@@ -153,20 +158,21 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "in": Row("64 streams of 1 Mbit/s, no reader", measure_cost, Load(64, 0)),
-    "one": Row("64 streams of 1 Mbit/s, one reader each", measure_cost, Load(64, 1)),
+    "one": Row("64 streams of 1 Mbit/s, one reader each", measure_cost,
+               Load(64, 1, SHORT_GOP)),
     "fan": Row("1 stream of 4 Mbit/s, 100 readers", measure_cost, FAN_OUT),
     "packet": Row("64 streams written packet by packet, one reader each", measure_cost,
-                  Load(64, 1, ("--write", "packet"))),
+                  Load(64, 1, ("--write", "packet", *SHORT_GOP))),
     "packet-in": Row("64 streams written packet by packet, no reader", measure_cost,
-                     Load(64, 0, ("--write", "packet")), needs_full=True),
+                     Load(64, 0, ("--write", "packet", *SHORT_GOP)), needs_full=True),
     "keyframe": Row("64 streams, one reader each, a keyframe 20 times a P frame", measure_cost,
                     Load(64, 1, ("--keyframe-ratio", "20"))),
     "memory": Row("memory, 64 streams of 1 Mbit/s, one reader each", measure_memory, Load(64, 1)),
     "reader": Row(f"memory of a reader: {FEW_READERS} and {MANY_READERS} of a slow stream",
-                  measure_reader_memory, Load(1, 0, ("--bitrate", "200k", "--fps", "5"))),
+                  measure_reader_memory, Load(1, 0, ("--bitrate", "200k", "--fps", "5", *SHORT_GOP))),
     "counts": Row("1 stream of 4 Mbit/s, 100 readers: exact counts", measure_counts, FAN_OUT),
     "start": Row("start, warm", measure_start, Load(0, 0)),
-    "idle": Row("idle, after clients have gone", measure_idle, Load(8, 1)),
+    "idle": Row("idle, after clients have gone", measure_idle, Load(8, 1, SHORT_GOP)),
     "capacity": Row("capacity: one worker on one core, 25 streams of 1 Mbit/s, delay p99 to 20 ms",
-                    measure_capacity, Load(25, 0)),
+                    measure_capacity, Load(25, 0, SHORT_GOP)),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import namespace
+from harness.server import Servers
 
 HERE = Path(__file__).parent
 
@@ -65,25 +64,57 @@ def test_teardown(broken): pass
         assert word in output
 
 
-@pytest.mark.parametrize("hang", ["time.sleep(60)", "signal.pthread_sigmask(signal.SIG_BLOCK, "
-                                  "[signal.SIGALRM]); time.sleep(60)"])
-def test_what_hangs_is_ended_with_all_it_started(folder: Path, hang: str) -> None:
+IGNORE_THE_ALARM = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]); "
+
+
+@pytest.mark.parametrize("then, outcome", [
+    ("pass", "1 passed"),
+    ("time.sleep(60)", "time limit of this test is over"),
+    (IGNORE_THE_ALARM + "time.sleep(60)", "hung and was killed"),
+    ("os._exit(1)", "ended with status 1"),
+], ids=["passes", "hangs", "is-deaf", "crashes"])
+def test_what_a_test_started_ends_with_it(folder: Path, then: str, outcome: str) -> None:
     text = f"""
-import signal, subprocess, time
+import os, signal, subprocess, time
 import pytest
 from pathlib import Path
 import harness.isolate
 harness.isolate.CLEANUP_LIMIT = 1
 
 @pytest.mark.limit(1)
-def test_hang():
-    child = subprocess.Popen(["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000"])
-    Path("{folder}/network").write_text(harness.namespace.current_network())
-    {hang}
+def test_leaves_processes():
+    child = subprocess.Popen(["sh", "-c", "trap '' TERM; sleep 1000 & echo $!; wait"],
+                             stdout=subprocess.PIPE, text=True)
+    Path("{folder}/started").write_text(f"{{child.pid}} {{child.stdout.readline()}}")
+    {then}
 """
     output = run_tests(folder, text)
-    assert "1 failed" in output
-    assert re.search("time limit of this test is over|hung and was killed", output)
-    network = (folder / "network").read_text()
-    assert network != namespace.current_network()
-    assert namespace.processes_in(network) == []
+    assert outcome in output
+    started = (folder / "started").read_text().split()
+    assert len(started) == 2
+    assert not any(is_running(pid) for pid in started)
+
+
+@pytest.mark.parametrize("script, complaint", [
+    ("echo '==1==ERROR: AddressSanitizer: heap-use-after-free'; exit 0", "AddressSanitizer"),
+    ("echo 'x.c:1:2: runtime error: shift exponent 64'; exit 0", "runtime error"),
+    ("exit 66", "exit status 66"),
+    ("kill -SEGV $$", "exit status -11"),
+    ("trap '' TERM; sleep 1000", "did not end"),
+], ids=["address-sanitizer", "undefined-behaviour", "exit-status", "signal", "deaf"])
+def test_a_bad_end_of_a_server_is_noticed(folder: Path, script: str, complaint: str) -> None:
+    program = folder / "server"
+    program.write_text(f"#!/bin/sh\necho '[RTSP] started with listener'\n{script}\n")
+    program.chmod(0o755)
+    servers = Servers(program, folder)
+    servers()
+    with pytest.raises(AssertionError, match=complaint):
+        servers.close()
+    assert not servers.started[0].is_running()
+
+
+def is_running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -2,7 +2,7 @@
 
 The process that collected the tests forks for each of them, as many at a time as `--jobs` says.
 The child enters a network namespace of its own, so that default ports never clash, runs the one
-test with all its fixtures, and sends the reports back through a pipe. When it has ended, in
+test with all its fixtures, and sends the reports back through a socket. When it has ended, in
 whatever way, everything that still runs in its network is killed.
 """
 
@@ -13,6 +13,7 @@ import os
 import pickle
 import selectors
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -50,51 +51,51 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     signal.setitimer(signal.ITIMER_REAL, patience(CLEANUP_LIMIT))
 
 
-def run_in_child(item: pytest.Item, pipe: int) -> None:
+def run_in_child(item: pytest.Item, parent: socket.socket) -> None:
     """The whole life of the child: never returns."""
     namespace.die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    with os.fdopen(pipe, "wb") as out:
-        namespace.enter_network()
-        pickle.dump(namespace.current_network(), out)
-        out.flush()
-        signal.signal(signal.SIGALRM, on_alarm)
-        signal.setitimer(signal.ITIMER_REAL, limit_of(item))
-        for report in runtestprotocol(item, log=False, nextitem=None):
-            data = item.config.hook.pytest_report_to_serializable(config=item.config,
-                                                                  report=report)
-            pickle.dump(data, out)  # not JSON: a place in the source is a tuple
+    namespace.enter_network()
+    socket.send_fds(parent, [pickle.dumps("started")], [namespace.open_network()])
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, limit_of(item))
+    for report in runtestprotocol(item, log=False, nextitem=None):
+        data = item.config.hook.pytest_report_to_serializable(config=item.config, report=report)
+        parent.sendall(pickle.dumps(data))  # not JSON: a place in the source is a tuple
 
 
 @dataclass
 class Child:
     item: pytest.Item
     pid: int
-    pipe: int
+    socket: socket.socket
     deadline: float
+    network: int | None = None  # a descriptor
     received: bytearray = field(default_factory=bytearray)
 
     @classmethod
     def start(cls, item: pytest.Item) -> Child:
-        reading, writing = os.pipe()
+        ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             try:
-                os.close(reading)
-                run_in_child(item, writing)
+                ours.close()
+                run_in_child(item, theirs)
                 os._exit(0)
             except BaseException as why:  # the parent reports it, whatever it is
                 os.write(2, f"{item.nodeid}: {why!r}\n".encode())
                 os._exit(1)
-        os.close(writing)
+        theirs.close()
         # The alarm inside should always come first: this is for a child that hangs in C code.
         deadline = time.monotonic() + limit_of(item) + 2 * patience(CLEANUP_LIMIT)
-        return cls(item, pid, reading, deadline)
+        return cls(item, pid, ours, deadline)
 
     def read(self) -> bool:
         """False at the end."""
-        data = os.read(self.pipe, 65536)
+        data, descriptors, _, _ = socket.recv_fds(self.socket, 65536, 1)
+        if descriptors:
+            self.network = descriptors[0]
         self.received += data
         return bool(data)
 
@@ -102,11 +103,12 @@ class Child:
         """Ends the test's processes and gives its reports; kills it first where it hangs."""
         if kill:
             os.kill(self.pid, signal.SIGKILL)
-        os.close(self.pipe)
+        self.socket.close()
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if self.network is not None:
+            namespace.end_processes_in(self.network)
+            os.close(self.network)
         messages = unpickle_all(self.received)
-        for network in messages[:1]:
-            namespace.end_processes_in(network)
         for data in messages[1:]:
             yield self.item.config.hook.pytest_report_from_serializable(
                 config=self.item.config, data=data)
@@ -156,7 +158,7 @@ class Runner:
     def start(self, item: pytest.Item) -> None:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         child = Child.start(item)
-        self.selector.register(child.pipe, selectors.EVENT_READ, child)
+        self.selector.register(child.socket, selectors.EVENT_READ, child)
 
     def turn(self) -> None:
         now = time.monotonic()
@@ -169,7 +171,7 @@ class Runner:
                 self.finish(child, kill=True)
 
     def finish(self, child: Child, kill: bool) -> None:
-        self.selector.unregister(child.pipe)
+        self.selector.unregister(child.socket)
         item = child.item
         for report in child.end(kill):
             item.ihook.pytest_runtest_logreport(report=report)

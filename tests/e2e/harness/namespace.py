@@ -49,23 +49,26 @@ def die_with_parent() -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def current_network() -> str:
-    return os.readlink("/proc/self/ns/net")
+def open_network() -> int:
+    """A descriptor of this process's network. While one is open the kernel gives the network's
+    number to no other, so that it is known by that."""
+    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def processes_in(network: str) -> list[int]:
+def processes_in(network: int) -> list[int]:
+    number = os.fstat(network).st_ino
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if os.readlink(entry / "ns" / "net") == network:
+                if os.stat(entry / "ns" / "net").st_ino == number:
                     found.append(int(entry.name))
             except OSError:
                 pass  # it has ended, or is not ours to look at
     return found
 
 
-def end_processes_in(network: str) -> None:
+def end_processes_in(network: int) -> None:
     """Kills whatever a test has left behind in its network, each by its id."""
     deadline = time.monotonic() + 10
     while (left := processes_in(network)) and time.monotonic() < deadline:

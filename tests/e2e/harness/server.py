@@ -30,6 +30,7 @@ class Server:
         self.lines: list[str] = []
         self.log_path = folder / f"{name}.log"
         self.expected_exit = 0
+        self.exit_is_known = False  # to the test, which has asked for it
         self._news = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
@@ -88,6 +89,7 @@ class Server:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end in {patience(timeout):.1f} s") from None
         self._reader.join(patience(2))
+        self.exit_is_known = True
         return status
 
     def stop(self) -> list[str]:
@@ -105,7 +107,7 @@ class Server:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self.wait_exit()
 
     def status(self, field: str) -> int:
         """A number of /proc/PID/status."""
@@ -148,10 +150,10 @@ class Servers:
         complaints = []
         for server in self.started:
             try:
-                if server.is_running():
-                    server.stop()
-                else:
+                if server.exit_is_known:
                     server.check_output()
+                else:
+                    server.stop()
             except AssertionError as why:
                 complaints.append(why)
                 server.kill()

@@ -1,0 +1,303 @@
+#include "base/bytes.h"
+#include "base/test.h"
+#include "base/test_clock.h"
+#include "rtsp/test_peer.h"
+
+/* A publisher at "cam", and who reads it. */
+struct trial {
+    struct test_rtsp test;
+    struct test_peer publisher, reader;
+    uint16_t         seq;
+};
+
+/* Appends packets: V a whole frame of video, v one of more to come, a audio. */
+static void write_packets(struct trial *trial, const char *letters, struct buf *sent,
+                          struct buf *wanted)
+{
+    for (; *letters; letters++) {
+        struct test_packet packet = { .track = *letters == 'a' ? TEST_AUDIO : TEST_VIDEO,
+                                      .marker = *letters != 'v',
+                                      .seq = trial->seq++,
+                                      .payload = BYTES("\x41 What it shows\r\n") };
+        test_packet_publish(sent, &packet);
+        test_packet_expect(wanted, &packet, (uint8_t)(2 * packet.track));
+    }
+}
+
+static void forget(struct buf *buf)
+{
+    buf_consume(buf, buf->len);
+}
+
+/* The first packets of each track, which reports follow, have come already. */
+static void trial_open(struct trial *trial)
+{
+    AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
+    memset(trial, 0, sizeof(*trial));
+    test_rtsp_open(&trial->test, test_rtsp_conf(""));
+    test_peer_publish(&trial->publisher, &trial->test, TEST_WORKER);
+    test_peer_read(&trial->reader, &trial->test, TEST_WORKER);
+    write_packets(trial, "Va", &sent, &wanted);
+    test_peer_send(&trial->publisher, buf_span(&sent));
+    test_peer_fetch(&trial->reader);
+    assert_true(span_equal(span_first(buf_span(&trial->reader.frames), wanted.len),
+                           buf_span(&wanted)));
+    forget(&trial->reader.frames);
+}
+
+static void trial_close(struct trial *trial)
+{
+    test_peer_close(&trial->publisher);
+    test_peer_close(&trial->reader);
+    test_rtsp_close(&trial->test);
+}
+
+/* In pieces: the first `first` bytes, then so many at once. */
+static void send_pieces(struct test_peer *peer, struct span text, size_t first, size_t others)
+{
+    for (size_t len = first; text.len; len = others) {
+        struct span piece = span_first(text, len);
+        test_peer_send(peer, piece);
+        test_peer_fetch(peer);
+        text = span_skip(text, piece.len);
+    }
+}
+
+static void packets_and_requests_may_be_cut_anywhere(void **state)
+{
+    struct trial              trial;
+    AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
+    trial_open(&trial);
+    write_packets(&trial, "vva", &sent, &wanted);
+    buf_append_string(&sent, ASK_GET_PARAMETER);
+    write_packets(&trial, "V", &sent, &wanted);
+    buf_append(&sent, BYTES("$\x0b\0\3abc$\xff\0\0" ASK_OPTIONS "\r\n$\x0d\0\5a$b\x0a\0"));
+    write_packets(&trial, "aV", &sent, &wanted);
+    for (size_t cut = 1; cut <= sent.len; cut++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "cut at %zu", cut);
+        send_pieces(&trial.publisher, buf_span(&sent), cut, cut == 1 ? 1 : SIZE_MAX);
+        CHECK(strcmp(test_peer_hear(&trial.publisher), "200 200") == 0, name);
+        test_peer_fetch(&trial.reader);
+        CHECK(span_equal(buf_span(&trial.reader.frames), buf_span(&wanted)), name);
+        forget(&trial.reader.frames);
+    }
+    trial_close(&trial);
+}
+
+static uint64_t packets_published(const struct trial *trial)
+{
+    return counters_get(trial->test.hubs[TEST_WORKER].counters, COUNTER_INBOUND_PACKETS);
+}
+
+/* What stands behind a request that ends recording is read by the rules of the next state. */
+static void recording_may_begin_and_end_anywhere(void **state)
+{
+    static const char answers[] = "200 200 200 200 200 200 200 200 200 200 200 200 501 200";
+    struct trial              trial;
+    AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
+    test_rtsp_open(&trial.test, test_rtsp_conf(""));
+    buf_append_string(&sent, ASK_TO_PUBLISH ASK_RECORD);
+    write_packets(&trial, "vVa", &sent, &wanted);
+    buf_append_string(&sent, ASK_GET_PARAMETER ASK_PAUSE);
+    write_packets(&trial, "Va", &sent, &wanted);
+    buf_append_string(&sent, ASK_OPTIONS ASK_PAUSE ASK_RECORD ASK_PAUSE ASK_RECORD);
+    write_packets(&trial, "va", &sent, &wanted);
+    buf_append_string(&sent, ASK_TEARDOWN);
+    write_packets(&trial, "Va", &sent, &wanted);
+    buf_append_string(&sent, ASK("RECORD", TEST_URL, "") ASK_OPTIONS);
+    for (size_t cut = 1; cut <= sent.len; cut++) {
+        char     name[32];
+        uint64_t before = packets_published(&trial);
+        (void)snprintf(name, sizeof(name), "cut at %zu", cut);
+        test_peer_open(&trial.publisher, &trial.test, TEST_WORKER);
+        send_pieces(&trial.publisher, buf_span(&sent), cut, cut == 1 ? 1 : SIZE_MAX);
+        CHECK(strcmp(test_peer_hear(&trial.publisher), answers) == 0, name);
+        CHECK(packets_published(&trial) - before == 5, name);
+        test_peer_close(&trial.publisher);
+    }
+    test_rtsp_close(&trial.test);
+}
+
+static void rubbish_between_packets_is_passed_over(void **state)
+{
+    static const struct {
+        const char *name;
+        struct span rubbish;
+        size_t      lost; /* packets behind it */
+    } cases[] = {
+        { "nothing", BYTES(""), 0 },
+        { "zeros", BYTES("\0\0\0\0\0\0"), 0 },
+        { "small letters", BYTES("rubbish"), 0 },
+        { "high bytes", BYTES("\xff\xfe\x80"), 0 },
+        { "a frame of nobody's channel", BYTES("$\x63\0\4abcd"), 0 },
+        { "a packet that is none", BYTES("$\x0a\0\4abcd"), 0 },
+        { "an empty packet", BYTES("$\x0a\0\0"), 0 },
+        { "an answer", BYTES("RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"), 0 },
+        { "another version", BYTES("OPTIONS * RTSP/2.0\r\nCSeq: 1\r\n\r\n"), 0 },
+        { "a broken request", BYTES("OPTIONS rtsp://h RTSP/1.0\r\nno colon\r\n\r\n"), 0 },
+        { "a packet cut short", BYTES("$\x0a\0\x10\0\0\0\0"), 1 },
+        { "one that ends with the next", BYTES("$\x0a\0\x25\0\0\0\0"), 1 },
+    };
+    struct trial trial;
+    trial_open(&trial);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 }, lost = { 0 };
+        write_packets(&trial, "V", &sent, &wanted);
+        buf_append(&sent, cases[i].rubbish);
+        write_packets(&trial, "V", &sent, cases[i].lost ? &lost : &wanted);
+        write_packets(&trial, "VaV", &sent, &wanted);
+        for (size_t cut = 1; cut <= sent.len; cut++) {
+            send_pieces(&trial.publisher, buf_span(&sent), cut, cut == 1 ? 1 : SIZE_MAX);
+            CHECK(strcmp(test_peer_hear(&trial.publisher), "") == 0, cases[i].name);
+            test_peer_fetch(&trial.reader);
+            CHECK(span_equal(buf_span(&trial.reader.frames), buf_span(&wanted)), cases[i].name);
+            forget(&trial.reader.frames);
+        }
+    }
+    trial_close(&trial);
+}
+
+/* Half a frame is held for the rest of it; when no rest can come, it goes as it is. */
+static void what_was_sent_before_the_end_arrives(void **state)
+{
+    static const struct {
+        const char *name, *text;
+    } cases[] = {
+        { "pause", ASK_PAUSE },
+        { "teardown", ASK_TEARDOWN },
+        { "a bad request", ASK("PLAY", TEST_URL, IN_SESSION) },
+        { "more, behind a bad request", "OPTIONS * RTSP/1.0\r\n\r\n$\x0a\xff" },
+        { "hanging up", NULL },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct trial              trial;
+        AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
+        trial_open(&trial);
+        write_packets(&trial, "vv", &sent, &wanted);
+        buf_append_string(&sent, cases[i].text ? cases[i].text : "");
+        test_peer_send(&trial.publisher, buf_span(&sent));
+        if (!cases[i].text)
+            (void)shutdown(trial.publisher.fd, SHUT_WR);
+        CHECK(strcmp(test_peer_hear(&trial.reader), "closed") == 0, cases[i].name);
+        CHECK(span_equal(buf_span(&trial.reader.frames), buf_span(&wanted)), cases[i].name);
+        trial_close(&trial);
+    }
+}
+
+/* The payload type of each RTCP packet and its channel: "200/1 200/3". */
+static const char *reports_in(const struct buf *frames)
+{
+    static char text[256];
+    size_t      len = 0;
+    struct span in = buf_span(frames);
+    for (struct interleaved_frame frame; in.len; len = strlen(text)) {
+        ssize_t used = interleaved_parse(in, &frame);
+        assert_true(used > 0 && frame.payload.len >= 8);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%u/%u", len ? " " : "",
+                       frame.payload.p[1], frame.channel);
+        in = span_skip(in, (size_t)used);
+    }
+    return text;
+}
+
+static void both_sides_get_reports(void **state)
+{
+    struct trial trial;
+    trial_open(&trial);
+    test_clock_advance(3 * NS_PER_S - NS_PER_MS);
+    test_peer_fetch(&trial.publisher);
+    test_peer_fetch(&trial.reader);
+    assert_int_equal(trial.publisher.frames.len + trial.reader.frames.len, 0);
+    test_clock_advance(NS_PER_MS);
+    test_peer_fetch(&trial.publisher);
+    test_peer_fetch(&trial.reader);
+    assert_string_equal(reports_in(&trial.publisher.frames), "201/11 201/13");
+    assert_string_equal(reports_in(&trial.reader.frames), "200/1 200/3");
+    trial_close(&trial);
+}
+
+/* From a publisher's sender report to those that readers get: wall-clock time and timestamp. */
+static void the_publishers_clock_reaches_readers(void **state)
+{
+    static const uint8_t report[] = { '$', 11,   0,    28,   0x80, 200,  0,    6,    0xde, 0xad, 0xbe,
+                                      0xef, 0xe0, 0x01, 0x02, 0x03, 0x40, 0,    0,    0,    0,    0,
+                                      0,    0,    0,    0,    0,    1,    0,    0,    0,    20 };
+    struct trial         trial;
+    trial_open(&trial);
+    test_peer_send(&trial.publisher, (struct span){ report, sizeof(report) });
+    test_rtsp_settle(&trial.test);
+    test_clock_advance(3 * NS_PER_S);
+    test_peer_fetch(&trial.reader);
+    /* The newest packet had timestamp 0, as the report says, three seconds ago. */
+    const uint8_t *p = trial.reader.frames.p + INTERLEAVED_HEADER;
+    assert_int_equal(read_be32(p + 4), test_rtsp_ssrc(TEST_VIDEO));
+    assert_int_equal(read_be32(p + 8), 0xe0010203 + 3);
+    assert_in_range(read_be32(p + 12), 0x40000000 - 1000, 0x40000000 + 1000);
+    assert_int_equal(read_be32(p + 16), 3 * 90000);
+    assert_int_equal(read_be32(p + 20), 1);
+    trial_close(&trial);
+}
+
+static void the_newest_publisher_wins(void **state)
+{
+    struct trial     trial;
+    struct test_peer second, third, late;
+    trial_open(&trial);
+    test_peer_open(&second, &trial.test, TEST_OTHER);
+    test_peer_expect(&second, ASK_TO_PUBLISH ASK_RECORD, "200 200 200 200");
+    assert_string_equal(test_peer_hear(&trial.publisher), "closed");
+    assert_string_equal(test_peer_hear(&trial.reader), "closed");
+    test_peer_read(&late, &trial.test, TEST_WORKER);
+    test_peer_publish(&third, &trial.test, TEST_WORKER);
+    assert_string_equal(test_peer_hear(&second), "closed");
+    assert_string_equal(test_peer_hear(&late), "closed");
+    test_peer_close(&second);
+    test_peer_close(&third);
+    test_peer_close(&late);
+    trial_close(&trial);
+}
+
+/* Several may wait for the one before to end, and some of them no longer. */
+static void several_take_over_at_once(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *heard[3];
+        unsigned    leaver; /* 3: nobody */
+    } cases[] = {
+        { "all stay", { "closed", "closed", "200" }, 3 },
+        { "the first goes", { "closed", "closed", "200" }, 0 },
+        { "the second goes", { "closed", "closed", "200" }, 1 },
+        { "the last goes", { "closed", "closed", "closed" }, 2 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct trial     trial;
+        struct test_peer peers[3], late;
+        trial_open(&trial);
+        for (unsigned k = 0; k < 3; k++) {
+            test_peer_open(&peers[k], &trial.test, TEST_OTHER);
+            test_peer_expect(&peers[k], ASK_TO_PUBLISH, "200 200 200");
+        }
+        for (unsigned k = 0; k < 3; k++) {
+            test_peer_send(&peers[k], BYTES(ASK_RECORD));
+            test_rtsp_turn(&trial.test, TEST_OTHER);
+        }
+        test_rtsp_turn(&trial.test, TEST_MAIN);
+        if (cases[i].leaver < 3)
+            rtsp_conn_close(test_peer_conn(&peers[cases[i].leaver]), "the test says so");
+        assert_string_equal(test_peer_hear(&trial.publisher), "closed");
+        for (unsigned k = 0; k < 3; k++) {
+            CHECK(strcmp(test_peer_hear(&peers[k]), cases[i].heard[k]) == 0, cases[i].name);
+            test_peer_close(&peers[k]);
+        }
+        test_peer_publish(&late, &trial.test, TEST_WORKER);
+        test_peer_close(&late);
+        trial_close(&trial);
+    }
+}
+
+TESTS(packets_and_requests_may_be_cut_anywhere, recording_may_begin_and_end_anywhere,
+      rubbish_between_packets_is_passed_over, what_was_sent_before_the_end_arrives,
+      both_sides_get_reports, the_publishers_clock_reaches_readers, the_newest_publisher_wins,
+      several_take_over_at_once)
