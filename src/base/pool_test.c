@@ -56,24 +56,67 @@ static void no_two_have_the_same(void **state)
     pool_fini(&pool);
 }
 
+struct gift {
+    struct thing **things;
+    unsigned       count;
+};
+
+static void *give_all(void *arg)
+{
+    const struct gift *gift = arg;
+    for (unsigned i = 0; i < gift->count; i++)
+        pool_give(&gift->things[i]->item);
+    return NULL;
+}
+
+static void give_from_elsewhere(struct thing **things, unsigned count)
+{
+    struct gift gift = { things, count };
+    pthread_t   thread;
+    assert_int_equal(pthread_create(&thread, NULL, give_all, &gift), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void only_some_are_kept(void **state)
 {
+    for (unsigned is_elsewhere = 0; is_elsewhere < 2; is_elsewhere++) {
+        struct pool   pool;
+        struct thing *things[3 * KEEP];
+        open_pool(&pool);
+        for (unsigned i = 0; i < COUNT(things); i++)
+            things[i] = pool_take(&pool);
+        if (is_elsewhere)
+            give_from_elsewhere(things, COUNT(things));
+        else
+            (void)give_all(&(struct gift){ things, COUNT(things) });
+        uint64_t before = mem_allocations();
+        for (unsigned i = 0; i <= KEEP; i++) {
+            things[i] = pool_take(&pool);
+            assert_int_equal(pool.out, i + 1);
+        }
+        assert_int_equal(mem_allocations() - before, 1);
+        for (unsigned i = 0; i <= KEEP; i++)
+            pool_give(&things[i]->item);
+        pool_fini(&pool);
+    }
+}
+
+/* What is at hand comes before what has to be fetched. */
+static void what_others_gave_waits_until_it_is_needed(void **state)
+{
     struct pool   pool;
-    struct thing *things[3 * KEEP];
+    struct thing *things[2];
     open_pool(&pool);
-    for (unsigned i = 0; i < COUNT(things); i++)
+    for (unsigned i = 0; i < 2; i++)
         things[i] = pool_take(&pool);
-    for (unsigned i = 0; i < COUNT(things); i++)
-        pool_give(&things[i]->item);
-    things[0] = pool_take(&pool); /* looks at what was given */
-    assert_int_equal(pool.out, 1);
-    assert_int_equal(pool.free_count, KEEP - 1);
-    uint64_t before = mem_allocations();
-    for (unsigned i = 1; i <= KEEP; i++)
-        things[i] = pool_take(&pool);
-    assert_int_equal(mem_allocations() - before, 1);
-    for (unsigned i = 0; i <= KEEP; i++)
-        pool_give(&things[i]->item);
+    struct thing *away = things[1];
+    give_from_elsewhere(&away, 1);
+    pool_give(&things[0]->item);
+    assert_ptr_equal(pool_take(&pool), things[0]);
+    assert_ptr_equal(pool_take(&pool), away);
+    assert_int_equal(pool.out, 2);
+    pool_give(&things[0]->item);
+    give_from_elsewhere(&away, 1);
     pool_fini(&pool);
 }
 
@@ -139,4 +182,5 @@ static void others_give_back_while_the_owner_takes(void **state)
 }
 
 TESTS(what_was_given_is_taken_again, no_two_have_the_same, only_some_are_kept,
-      a_pool_may_keep_nothing, others_give_back_while_the_owner_takes)
+      what_others_gave_waits_until_it_is_needed, a_pool_may_keep_nothing,
+      others_give_back_while_the_owner_takes)

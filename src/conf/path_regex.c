@@ -49,7 +49,8 @@ static void copy_groups(const struct conf_regex *regex, struct span name, pcre2_
     const size_t *offsets = pcre2_get_ovector_pointer(data);
     match->group_count = MIN(regex->group_count, (uint32_t)CONF_MAX_GROUPS);
     for (unsigned i = 0; i < match->group_count; i++) {
-        size_t start = offsets[2 * (i + 1)], end = offsets[2 * (i + 1) + 1];
+        const size_t *pair = offsets + (size_t)2 * (i + 1);
+        size_t        start = pair[0], end = pair[1];
         match->groups[i] = start == PCRE2_UNSET ? (struct span){ 0 }
                                                 : (struct span){ name.p + start, end - start };
     }

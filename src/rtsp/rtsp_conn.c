@@ -78,6 +78,8 @@ void rtsp_conn_close_later(struct rtsp_conn *conn, const char *reason)
 {
     if (!conn->last_words)
         conn->last_words = mem_string(reason);
+    if (conn->session) /* or it might never be through */
+        stream_pause(&conn->session->reader);
     rtsp_conn_mark(conn);
 }
 

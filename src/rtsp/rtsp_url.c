@@ -39,22 +39,6 @@ int rtsp_url_parse(struct span text, struct rtsp_url *out)
     return url_decode(out->raw_path, out->path, sizeof(out->path)) < 0 ? -EINVAL : 0;
 }
 
-int rtsp_url_cut_control(struct rtsp_url *url, struct span *control)
-{
-    ptrdiff_t at = find_last_slash(url->query);
-    if (at >= 0) {
-        *control = span_skip(url->query, (size_t)at + 1);
-        url->query = span_first(url->query, (size_t)at);
-        return 0;
-    }
-    at = find_last_slash(url->raw_path);
-    if (at < 0)
-        return -ENOENT;
-    *control = span_skip(url->raw_path, (size_t)at + 1);
-    url->raw_path = span_first(url->raw_path, (size_t)at);
-    return url_decode(url->raw_path, url->path, sizeof(url->path)) < 0 ? -EINVAL : 0;
-}
-
 int rtsp_url_parse_track(struct span control, unsigned *track)
 {
     uint64_t number;
@@ -64,4 +48,38 @@ int rtsp_url_parse_track(struct span control, unsigned *track)
         return -EINVAL;
     *track = (unsigned)number;
     return 0;
+}
+
+/* What stands behind the last slash; p == NULL when there is none. */
+static struct span last_part(struct span s)
+{
+    ptrdiff_t at = find_last_slash(s);
+    return at < 0 ? (struct span){ 0 } : span_skip(s, (size_t)at + 1);
+}
+
+static struct span without_part(struct span s, struct span part)
+{
+    return span_first(s, s.len - part.len - 1);
+}
+
+static bool names_track(struct span control)
+{
+    unsigned track;
+    return control.p && rtsp_url_parse_track(control, &track) == 0;
+}
+
+int rtsp_url_cut_control(struct rtsp_url *url, struct span *control)
+{
+    struct span in_query = last_part(url->query), in_path = last_part(url->raw_path);
+    /* A slash in the query may belong to a value; the path names the track then. */
+    if (in_query.p && (names_track(in_query) || !names_track(in_path))) {
+        *control = in_query;
+        url->query = without_part(url->query, in_query);
+        return 0;
+    }
+    if (!in_path.p)
+        return -ENOENT;
+    *control = in_path;
+    url->raw_path = without_part(url->raw_path, in_path);
+    return url_decode(url->raw_path, url->path, sizeof(url->path)) < 0 ? -EINVAL : 0;
 }

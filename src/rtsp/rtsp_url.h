@@ -14,9 +14,9 @@
 enum { RTSP_MAX_PATH = 255 };
 
 struct rtsp_url {
-    struct span base;                    /* scheme and authority: "rtsp://host:8554" */
-    struct span raw_path;                /* as sent, without slashes at its ends */
-    struct span query;                   /* without the question mark and a final slash */
+    struct span base;     /* scheme and authority: "rtsp://host:8554" */
+    struct span raw_path; /* as sent, without the slash in front and one at the end */
+    struct span query;    /* without the question mark and a final slash */
     char        path[RTSP_MAX_PATH + 1]; /* decoded */
 };
 
@@ -24,8 +24,8 @@ struct rtsp_url {
 int rtsp_url_parse(struct span url, struct rtsp_url *out);
 
 /**
- * Takes the part behind the last slash (of the query, else of the path) away as `*control`:
- * "trackID=0". -ENOENT: there is none.
+ * Takes the part behind the last slash away as `*control`: "trackID=0". It is that of the query,
+ * unless only the path's names a track, or only the path has one. -ENOENT: there is none.
  */
 int rtsp_url_cut_control(struct rtsp_url *url, struct span *control);
 

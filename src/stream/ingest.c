@@ -77,7 +77,7 @@ static void change_slab(struct ingest *ingest, bool is_large)
     struct slab *fresh = hub_take_slab(ingest->hub, is_large);
     uint32_t     rest = ingest->end - ingest->begin;
     ASSERT(rest < fresh->size);
-    if (rest)
+    if (ingest->slab)
         memcpy(fresh->bytes, ingest->slab->bytes + ingest->begin, rest);
     counters_add(ingest->hub->counters, COUNTER_COPIED_BYTES, rest);
     drop_slab(ingest);

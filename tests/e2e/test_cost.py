@@ -6,6 +6,7 @@ reader by one system call, are facts that a change either keeps or breaks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,3 +92,16 @@ def test_one_send_a_frame_and_reader(millrace: Servers, counter: CallCounter,
     assert did.controls <= FRAMES / 10, f"{did}"
     delivered = FRAMES * PARTS * READERS
     assert did.system_calls / delivered < 0.1, f"{did}"
+
+
+def test_no_byte_of_a_packet_is_copied(millrace: Servers, stack: ExitStack) -> None:
+    """Whole frames come in and go out from where they were received; the server's own count."""
+    server = millrace("logLevel: debug\n" + SETTINGS)
+    load = Load(stack, 3)
+    load.run(FRAMES)
+    stack.close()
+    counters = next(line for line in server.stop() if " counters: " in line)
+    numbers = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", counters)}
+    assert numbers["inboundRTPPackets"] >= FRAMES * PARTS
+    assert numbers["outboundRTPPackets"] >= FRAMES * PARTS * 3
+    assert numbers["copiedBytes"] <= numbers["inboundRTPPackets"], counters
