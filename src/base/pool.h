@@ -4,8 +4,8 @@
  * Shape:   what the owner gives back is what it takes next, while it is warm. What others give back
  *          waits on a lock-free stack, which the owner empties in one exchange when it has nothing
  *          else. At most `keep` free objects are held, the rest go back to malloc.
- * Owner:   the thread of the first pool_take(); later ones must come from it. pool_fini() may
- *          come from any, when all others have ended.
+ * Owner:   the one thread that calls pool_take(). When it has ended, another one may take its
+ * place, or call pool_fini().
  */
 #pragma once
 #include <stdatomic.h>

@@ -133,6 +133,31 @@ static void a_pool_may_keep_nothing(void **state)
     pool_fini(&pool);
 }
 
+static void *take_two(void *arg)
+{
+    struct pool  *pool = arg;
+    struct thing *first = pool_take(pool), *second = pool_take(pool);
+    pool_give(&first->item);
+    return second;
+}
+
+/* What a thread has left undone when it ended is finished by another one. */
+static void a_pool_may_change_hands(void **state)
+{
+    struct pool pool;
+    pthread_t   thread;
+    void       *left;
+    open_pool(&pool);
+    assert_int_equal(pthread_create(&thread, NULL, take_two, &pool), 0);
+    assert_int_equal(pthread_join(thread, &left), 0);
+    struct thing *mine = pool_take(&pool);
+    assert_int_equal(pool.out, 2);
+    pool_give(left);
+    pool_give(&mine->item);
+    assert_int_equal(pool.free_count, 2);
+    pool_fini(&pool);
+}
+
 /* The owner takes things and hands them to others by number; they look and give back. */
 enum { OTHERS = 3, PASSES = 30000 };
 
@@ -182,5 +207,5 @@ static void others_give_back_while_the_owner_takes(void **state)
 }
 
 TESTS(what_was_given_is_taken_again, no_two_have_the_same, only_some_are_kept,
-      what_others_gave_waits_until_it_is_needed, a_pool_may_keep_nothing,
+      what_others_gave_waits_until_it_is_needed, a_pool_may_keep_nothing, a_pool_may_change_hands,
       others_give_back_while_the_owner_takes)

@@ -245,7 +245,7 @@ static void on_publisher_gone(struct path *path)
     struct list_node *node = list_take_first(&path->publishing);
     if (node)
         grant_publishing(path, LIST_ITEM(node, struct path_request, waiting));
-    else if (path->source && !list_is_empty(&path->waiting) && !path->registry->is_closed)
+    else if (path->source && !list_is_empty(&path->waiting))
         start_source(path);
     /* Who came later than the one that has its turn now takes over from it at once. */
     if (!list_is_empty(&path->publishing))

@@ -117,7 +117,7 @@ static void a_reader_follows_its_stream_unless_that_worker_is_full(void **state)
 static void what_was_seen_holds_for_a_second(void **state)
 {
     static const int first_busy[WORKERS] = { 80, 0, 0, 0 },
-                     others_busy[WORKERS] = { 0, 80, 80, 80 };
+                     others_busy[WORKERS] = { 30, 80, 80, 80 };
     struct placement *placement = make(WORKERS, false);
     work_for_a_second(first_busy);
     assert_int_equal(placement_pick(placement), 2);

@@ -7,11 +7,14 @@
 
 /* All that a reader says in its life, with what else comes in between. */
 #define READER_TALK                                                                                \
-    "\r\n\n" ASK_OPTIONS ASK_DESCRIBE ASK_DESCRIBE "$\1\0\5\x80\r\n\r\n" ASK_SETUP(                \
-        0, "0-1") "\r\n" ASK_SETUP(1, "2-3") ASK_PLAY "$\1\0\0" ASK_GET_PARAMETER ASK_PAUSE        \
-        ASK("SET_PARAMETER", TEST_URL, IN_SESSION "Content-Length: 8\r\n")                         \
-    "OPTIONS " ASK_DESCRIBE ASK_PLAY "RTSP/1.0 200 OK\r\n\r\n$\3\0\1$" ASK_TEARDOWN ASK_OPTIONS    \
-        ASK_SETUP(0, "0-1") ASK_PLAY ASK_TEARDOWN "\r\n"
+    "\r\n\n" ASK_OPTIONS ASK_DESCRIBE ASK_DESCRIBE                                                 \
+    "$\1\0\5\x80\r\n\r\n" ASK_SETUP(0, "0-1") "\r\n" ASK_SETUP(1, "2-3") ASK_PLAY                  \
+        "$\1\0\0" ASK_GET_PARAMETER ASK_PAUSE                ASK(                                  \
+                           "SET_PARAMETER", TEST_URL,                                              \
+                           IN_SESSION                                                              \
+                           "Content-Length: 8\r\n") "OPTIONS " ASK_DESCRIBE ASK_PLAY               \
+                                     "RTSP/1.0 200 OK\r\n\r\n$\3\0\1$" ASK_TEARDOWN ASK_OPTIONS    \
+                                         ASK_SETUP(0, "0-1") ASK_PLAY ASK_TEARDOWN "\r\n"
 
 struct trial {
     struct test_rtsp test;
@@ -72,7 +75,8 @@ static void requests_may_be_cut_anywhere(void **state)
     } cases[] = {
         { "beside the stream", "", TEST_WORKER, TEST_WORKER, BYTES(READER_TALK) },
         { "moved at DESCRIBE", "", TEST_OTHER, TEST_WORKER, BYTES(READER_TALK) },
-        { "moved at SETUP", "", TEST_OTHER, TEST_WORKER, BYTES(ASK_SETUP(0, "0-1") ASK_TEARDOWN READER_TALK) },
+        { "moved at SETUP", "", TEST_OTHER, TEST_WORKER,
+          BYTES(ASK_SETUP(0, "0-1") ASK_TEARDOWN READER_TALK) },
         { "from afar", "spreadReaders: yes", TEST_OTHER, TEST_OTHER, BYTES(READER_TALK) },
         { "moved away", "spreadReaders: yes", TEST_WORKER, TEST_OTHER, BYTES(READER_TALK) },
     };

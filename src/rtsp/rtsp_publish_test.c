@@ -40,8 +40,8 @@ static void trial_open(struct trial *trial)
     write_packets(trial, "Va", &sent, &wanted);
     test_peer_send(&trial->publisher, buf_span(&sent));
     test_peer_fetch(&trial->reader);
-    assert_true(span_equal(span_first(buf_span(&trial->reader.frames), wanted.len),
-                           buf_span(&wanted)));
+    assert_true(
+        span_equal(span_first(buf_span(&trial->reader.frames), wanted.len), buf_span(&wanted)));
     forget(&trial->reader.frames);
 }
 
@@ -93,7 +93,7 @@ static uint64_t packets_published(const struct trial *trial)
 /* What stands behind a request that ends recording is read by the rules of the next state. */
 static void recording_may_begin_and_end_anywhere(void **state)
 {
-    static const char answers[] = "200 200 200 200 200 200 200 200 200 200 200 200 501 200";
+    static const char         answers[] = "200 200 200 200 200 200 200 200 200 200 200 200 501 200";
     struct trial              trial;
     AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
     test_rtsp_open(&trial.test, test_rtsp_conf(""));
@@ -220,9 +220,9 @@ static void both_sides_get_reports(void **state)
 /* From a publisher's sender report to those that readers get: wall-clock time and timestamp. */
 static void the_publishers_clock_reaches_readers(void **state)
 {
-    static const uint8_t report[] = { '$', 11,   0,    28,   0x80, 200,  0,    6,    0xde, 0xad, 0xbe,
-                                      0xef, 0xe0, 0x01, 0x02, 0x03, 0x40, 0,    0,    0,    0,    0,
-                                      0,    0,    0,    0,    0,    1,    0,    0,    0,    20 };
+    static const uint8_t report[] = { '$',  11,   0,    28,   0x80, 200,  0, 6, 0xde, 0xad, 0xbe,
+                                      0xef, 0xe0, 0x01, 0x02, 0x03, 0x40, 0, 0, 0,    0,    0,
+                                      0,    0,    0,    0,    0,    1,    0, 0, 0,    20 };
     struct trial         trial;
     trial_open(&trial);
     test_peer_send(&trial.publisher, (struct span){ report, sizeof(report) });

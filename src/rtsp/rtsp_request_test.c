@@ -2,8 +2,9 @@
 #include "base/test_clock.h"
 #include "rtsp/test_peer.h"
 
-#define OTHER_URL     "rtsp://server/other"
-#define ASK_BADLY     ASK("SETUP", TEST_URL "/trackID=0", "Transport: RTP/AVP;client_port=4000-4001\r\n")
+#define OTHER_URL "rtsp://server/other"
+#define ASK_BADLY                                                                                  \
+    ASK("SETUP", TEST_URL "/trackID=0", "Transport: RTP/AVP;client_port=4000-4001\r\n")
 #define SESSION_OF(x) "Session: " x "\r\n"
 
 enum { STATES = 7 };

@@ -107,10 +107,10 @@ static void trial_close(struct trial *trial)
     test_rtsp_close(&trial->test);
 }
 
-#define SETUP       ASK_SETUP(0, "0-1")
-#define SETUP_PLAY  SETUP ASK_PLAY
-#define HERE        TEST_WORKER
-#define ELSEWHERE   TEST_OTHER
+#define SETUP      ASK_SETUP(0, "0-1")
+#define SETUP_PLAY SETUP ASK_PLAY
+#define HERE       TEST_WORKER
+#define ELSEWHERE  TEST_OTHER
 
 static void the_stream_may_go_while_readers_come(void **state)
 {
@@ -129,13 +129,15 @@ static void the_stream_may_go_while_readers_come(void **state)
         { "when it is attached", "", HERE, SETUP, "s w m w E", "200 closed" },
 
         { "while the reader moves", "", ELSEWHERE, SETUP, "s o m o E", "404" },
-        { "another one, while it moves", "", ELSEWHERE, SETUP_PLAY, "s o m o E R o m o", "200 200" },
+        { "another one, while it moves", "", ELSEWHERE, SETUP_PLAY, "s o m o E R o m o",
+          "200 200" },
         { "before it moves", "", ELSEWHERE, SETUP, "s o m E", "404" },
 
         { "before its worker is asked", SPREAD, ELSEWHERE, SETUP, "s o m o E", "404" },
         { "another one, before", SPREAD, ELSEWHERE, SETUP_PLAY, "s o m o E R o m o", "200 200" },
         { "which goes too, far away", SPREAD, ELSEWHERE, SETUP, "s o m o E w R o m o m F", "404" },
-        { "as its worker has answered", SPREAD, ELSEWHERE, SETUP_PLAY, "s o m o w E", "200 200 closed" },
+        { "as its worker has answered", SPREAD, ELSEWHERE, SETUP_PLAY, "s o m o w E",
+          "200 200 closed" },
         { "when it is mirrored", SPREAD, ELSEWHERE, SETUP_PLAY, "s o m o w o E", "200 200 closed" },
 
         { "a description, asked main", "", HERE, ASK_DESCRIBE, "s w m E", "404" },
@@ -143,7 +145,8 @@ static void the_stream_may_go_while_readers_come(void **state)
         { "a description, moving", "", ELSEWHERE, ASK_DESCRIBE, "s o m o E", "404" },
         { "a description, mirrored", SPREAD, ELSEWHERE, ASK_DESCRIBE, "s o m o w E", "200" },
         { "a description, not mirrored", SPREAD, ELSEWHERE, ASK_DESCRIBE, "s o m o E", "404" },
-        { "a description of another, far", SPREAD, ELSEWHERE, ASK_DESCRIBE, "s o m o E R o m o", "200" },
+        { "a description of another, far", SPREAD, ELSEWHERE, ASK_DESCRIBE, "s o m o E R o m o",
+          "200" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct trial trial;

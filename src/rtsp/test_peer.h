@@ -153,10 +153,10 @@ static inline void test_peer_send(struct test_peer *peer, struct span bytes)
     }
 }
 
+/* What is too much for `news` is left out. */
 static inline void test_peer_note(struct test_peer *peer, const char *word)
 {
     size_t len = strlen(peer->news);
-    ASSERT(len + strlen(word) + 2 < sizeof(peer->news));
     (void)snprintf(peer->news + len, sizeof(peer->news) - len, "%s%s", len ? " " : "", word);
 }
 

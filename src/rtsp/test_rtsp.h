@@ -33,7 +33,8 @@ struct test_rtsp {
     unsigned              peers; /* so far */
 };
 
-/** Takes the C library's place. Sixteen different bytes again and again: one id for all sessions. */
+/** Takes the C library's place. Sixteen different bytes again and again: one id for all sessions.
+ */
 inline ssize_t getrandom(void *out, size_t size, unsigned flags)
 {
     uint8_t *bytes = out;

@@ -2,6 +2,8 @@
  * A publisher of H264 and Opus who writes whatever the input says. Its first byte cuts the rest
  * into reads, each of them a turn; a reader that sends only now and then keeps what comes.
  */
+#define TEST_CLOCK_KEEPS_WALL 1
+
 #include "stream/queue.h"
 #include "stream/test_feed.h"
 #include "stream/test_hub.h"
