@@ -85,6 +85,7 @@ static void on_housekeeping(void *arg)
         sessions += atomic_load_explicit(&server.loops[i]->sessions, memory_order_relaxed);
         check_worker(i, loop_now(&server.main));
     }
+    placement_sample(server.placement);
     log_flush();
     if (sessions && !server.is_closing)
         timer_start(&server.main, &server.housekeeping, check_every_ns, on_housekeeping, NULL);

@@ -13,6 +13,9 @@ enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64 };
 
 static const int64_t complain_every_ns = 10 * NS_PER_S;
 
+/* Without a spare descriptor nobody can be refused: then the port is left alone for so long. */
+static const int64_t rest_ns = 100 * NS_PER_MS;
+
 struct listener {
     struct loop              *loop;
     const struct log_context *log;
@@ -20,6 +23,7 @@ struct listener {
     int                       fd;
     int                       spare_fd; /* given up to be able to refuse */
     int64_t                   complained_ns;
+    struct timer              rest;
     listener_fn              *on_accept;
     void                     *arg;
 };
@@ -49,14 +53,27 @@ static bool is_out_of_descriptors(int err)
     return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_rested(void *arg)
+{
+    struct listener *listener = arg;
+    (void)uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
 /* The client learns at once that it is refused, and the loop does not find it again. */
 static void refuse_one(struct listener *listener, int err)
 {
-    (void)close(listener->spare_fd);
+    if (listener->spare_fd >= 0)
+        (void)close(listener->spare_fd);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         (void)close(fd);
     listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (listener->spare_fd < 0) {
+        (void)uv_poll_stop(&listener->poll);
+        timer_start(listener->loop, &listener->rest, rest_ns, on_rested, listener);
+    }
     int64_t now_ns = loop_now(listener->loop);
     if (listener->complained_ns && now_ns - listener->complained_ns < complain_every_ns)
         return;
@@ -115,8 +132,10 @@ struct listener *listener_close(struct listener *listener)
 {
     if (listener) {
         (void)uv_poll_stop(&listener->poll);
+        timer_stop(listener->loop, &listener->rest);
         (void)close(listener->fd);
-        (void)close(listener->spare_fd);
+        if (listener->spare_fd >= 0)
+            (void)close(listener->spare_fd);
         uv_close((uv_handle_t *)&listener->poll, on_closed);
     }
     return NULL;

@@ -40,7 +40,7 @@ struct placement *placement_destroy(struct placement *placement)
     return mem_free(placement);
 }
 
-static void sample(struct placement *placement)
+void placement_sample(struct placement *placement)
 {
     int64_t now_ns = clock_monotonic_ns();
     int64_t wall_ns = now_ns - placement->sampled_ns;
@@ -79,13 +79,13 @@ static unsigned pick(const struct placement *placement)
 unsigned placement_pick(struct placement *placement)
 {
     placement->on_pick();
-    sample(placement);
+    placement_sample(placement);
     return pick(placement);
 }
 
 unsigned placement_pick_reader(struct placement *placement, unsigned owner)
 {
-    sample(placement);
+    placement_sample(placement);
     bool is_full = placement->samples[owner].busy > PLACEMENT_FULL;
     return is_full || placement->spread_readers ? pick(placement) : owner;
 }

@@ -25,6 +25,9 @@ struct placement *placement_create(struct loop **workers, unsigned count, bool s
 /** Accepts NULL. Returns NULL. */
 struct placement *placement_destroy(struct placement *placement);
 
+/** Looks how busy they are, if that was not done within the last second. */
+void placement_sample(struct placement *placement);
+
 /** The least busy worker's index; of equally busy ones, that with the fewest sessions. */
 unsigned placement_pick(struct placement *placement);
 

@@ -185,6 +185,31 @@ static void what_was_sent_before_the_end_arrives(void **state)
     }
 }
 
+/* A publisher that is to be closed and does not fetch its answers can't fill anything. */
+static void who_is_to_be_closed_publishes_nothing_more(void **state)
+{
+    struct trial              trial;
+    AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
+    int                       least = 1;
+    trial_open(&trial);
+    struct rtsp_conn *conn = test_peer_conn(&trial.publisher);
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+    for (int i = 0; i < 150; i++)
+        test_peer_send(&trial.publisher, BYTES(ASK_OPTIONS));
+    test_peer_send(&trial.publisher, BYTES(ASK_PLAY));
+    test_rtsp_settle(&trial.test);
+    uint64_t before = packets_published(&trial);
+    for (int i = 0; i < 1000; i++)
+        write_packets(&trial, "Vvvva", &sent, &wanted);
+    test_peer_send(&trial.publisher, buf_span(&sent));
+    test_rtsp_settle(&trial.test);
+    assert_ptr_equal(test_peer_conn(&trial.publisher), conn);
+    assert_int_equal(packets_published(&trial), before);
+    const char *heard = test_peer_hear(&trial.publisher);
+    assert_int_equal(strlen(heard), 150 * strlen("200 ") + strlen("400 closed"));
+    trial_close(&trial);
+}
+
 /* The payload type of each RTCP packet and its channel: "200/1 200/3". */
 static const char *reports_in(const struct buf *frames)
 {
@@ -299,5 +324,5 @@ static void several_take_over_at_once(void **state)
 
 TESTS(packets_and_requests_may_be_cut_anywhere, recording_may_begin_and_end_anywhere,
       rubbish_between_packets_is_passed_over, what_was_sent_before_the_end_arrives,
-      both_sides_get_reports, the_publishers_clock_reaches_readers, the_newest_publisher_wins,
-      several_take_over_at_once)
+      who_is_to_be_closed_publishes_nothing_more, both_sides_get_reports,
+      the_publishers_clock_reaches_readers, the_newest_publisher_wins, several_take_over_at_once)

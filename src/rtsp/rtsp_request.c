@@ -170,7 +170,6 @@ static int on_pause(struct rtsp_conn *conn, const struct message *request)
         rtsp_publish_stop(session);
         rtsp_session_release_grant(session);
     }
-    rtsp_conn_set_timer(conn);
     return respond_ok(conn, request);
 }
 

@@ -274,5 +274,74 @@ static void many_wait_for_one_mirror(void **state)
     trial_close(&trial);
 }
 
+static void what_comes_while_main_is_asked_can_wait(void **state)
+{
+    struct trial trial;
+    trial_open(&trial, "", HERE);
+    trial.piece = SETUP;
+    run_script(&trial, "s w");
+    struct rtsp_conn      *conn = test_peer_conn(&trial.peer);
+    trial.piece = ASK_PLAY ASK_OPTIONS;
+    run_script(&trial, "s w w");
+    assert_int_equal(conn->in.len, strlen(SETUP));
+    assert_false(test_rtsp_has_work(&trial.test.loops[TEST_WORKER]));
+    assert_string_equal(test_peer_hear(&trial.peer), "200 200 200");
+    assert_null(conn->in.p);
+    trial_close(&trial);
+}
+
+/* DESCRIBE takes a connection from the other worker to that of the stream. */
+static void move(struct trial *trial)
+{
+    test_peer_send(&trial->peer, BYTES(ASK_DESCRIBE));
+    test_rtsp_settle(&trial->test);
+    assert_int_equal(test_peer_conn(&trial->peer)->loop->index, HERE);
+}
+
+static void answers_move_along(void **state)
+{
+    struct trial trial;
+    int          least = 1;
+    trial_open(&trial, "", ELSEWHERE);
+    (void)setsockopt(test_peer_conn(&trial.peer)->fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+    for (int i = 0; i < 150; i++)
+        test_peer_send(&trial.peer, BYTES(ASK_OPTIONS));
+    move(&trial);
+    assert_in_range(test_peer_conn(&trial.peer)->out.len, 1000, RTSP_MAX_OUT);
+    const char *heard = test_peer_hear(&trial.peer);
+    assert_int_equal(strlen(heard), 151 * strlen("200 ") - 1);
+    assert_null(strpbrk(heard, "45c"));
+    trial_close(&trial);
+}
+
+/* The session has gone, so a wrong one is no reason to hang up. */
+static void that_there_was_a_session_moves_along(void **state)
+{
+    struct trial trial;
+    trial_open(&trial, "", ELSEWHERE);
+    test_peer_expect(&trial.peer,
+                     ASK("SETUP", TEST_URL "/trackID=0", "Transport: RTP/AVP;client_port=4-5\r\n")
+                         ASK_TEARDOWN,
+                     "461 200");
+    move(&trial);
+    test_peer_expect(&trial.peer, ASK_PLAY ASK_OPTIONS, "200 454 200");
+    trial_close(&trial);
+}
+
+static void who_has_moved_and_is_silent_is_closed(void **state)
+{
+    struct trial trial;
+    trial_open(&trial, "", ELSEWHERE);
+    move(&trial);
+    assert_string_equal(test_peer_hear(&trial.peer), "200");
+    test_clock_advance(RTSP_SESSION_TIMEOUT_NS - NS_PER_MS);
+    assert_string_equal(test_peer_hear(&trial.peer), "");
+    test_clock_advance(NS_PER_MS);
+    assert_string_equal(test_peer_hear(&trial.peer), "closed");
+    trial_close(&trial);
+}
+
 TESTS(the_stream_may_go_while_readers_come, whoever_goes_while_being_granted_leaves_nothing,
-      the_server_may_end_at_any_moment, many_wait_for_one_mirror)
+      the_server_may_end_at_any_moment, many_wait_for_one_mirror,
+      what_comes_while_main_is_asked_can_wait, answers_move_along,
+      that_there_was_a_session_moves_along, who_has_moved_and_is_silent_is_closed)

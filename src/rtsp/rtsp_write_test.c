@@ -4,9 +4,10 @@
 #include "base/bytes.h"
 #include "base/test.h"
 #include "base/test_clock.h"
+#include "rtp/rtcp.h"
 #include "rtsp/test_peer.h"
 
-enum { NO_CHANNEL = 256, LARGEST = 60000 };
+enum { NONE = 256, LARGEST = 60000 }; /* a channel; a packet's payload */
 
 /* What a reader's socket takes: so much a call, and so much in all. */
 static struct throttle {
@@ -68,59 +69,31 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
     return syscall(SYS_writev, fd, parts, count);
 }
 
-/* How somebody reads: what is asked for, and what comes on which channels. */
+/* How somebody reads: from where, what is asked for, and what comes on which channels. */
 struct way {
-    const char *name, *settings;
-    unsigned    worker;
-    const char *setup, *answers;
-    unsigned    channels[TEST_TRACKS];
+    const char *name;
+    unsigned    worker; /* the stream is on TEST_WORKER */
+    const char *setup;
+    unsigned    rtp[TEST_TRACKS], rtcp[TEST_TRACKS];
 };
 
+#define SETUP_VIDEO(channels)    ASK_SETUP(0, channels)
+#define SETUP_AUDIO(channels)    ASK_SETUP(1, channels)
+#define SETUP(video, audio)      SETUP_VIDEO(video) SETUP_AUDIO(audio)
+#define SETUP_BACK(video, audio) SETUP_AUDIO(audio) SETUP_VIDEO(video)
+
+enum { HERE = TEST_WORKER, AFAR = TEST_OTHER, VIDEO_ALONE = 4 };
+
 static const struct way ways[] = {
-    { "the usual channels",
-      "",
-      TEST_WORKER,
-      ASK_SETUP(0, "0-1") ASK_SETUP(1, "2-3"),
-      "200 200",
-      { 0, 2 } },
-    { "in another order",
-      "",
-      TEST_WORKER,
-      ASK_SETUP(1, "2-3") ASK_SETUP(0, "0-1"),
-      "200 200",
-      { 0, 2 } },
-    { "crossed channels",
-      "",
-      TEST_WORKER,
-      ASK_SETUP(0, "2-3") ASK_SETUP(1, "0-1"),
-      "200 200",
-      { 2, 0 } },
-    { "high channels",
-      "",
-      TEST_WORKER,
-      ASK_SETUP(0, "254-255") ASK_SETUP(1, "101-77"),
-      "200 200",
-      { 254, 101 } },
-    { "video alone", "", TEST_WORKER, ASK_SETUP(0, "0-1"), "200", { 0, NO_CHANNEL } },
-    { "audio alone", "", TEST_WORKER, ASK_SETUP(1, "2-3"), "200", { NO_CHANNEL, 2 } },
-    { "audio alone, first channels",
-      "",
-      TEST_WORKER,
-      ASK_SETUP(1, "0-1"),
-      "200",
-      { NO_CHANNEL, 0 } },
-    { "from another worker",
-      "spreadReaders: yes",
-      TEST_OTHER,
-      ASK_SETUP(0, "0-1") ASK_SETUP(1, "2-3"),
-      "200 200",
-      { 0, 2 } },
-    { "from there, crossed",
-      "spreadReaders: yes",
-      TEST_OTHER,
-      ASK_SETUP(0, "2-3") ASK_SETUP(1, "0-1"),
-      "200 200",
-      { 2, 0 } },
+    { "the usual channels", HERE, SETUP("0-1", "2-3"), { 0, 2 }, { 1, 3 } },
+    { "in another order", HERE, SETUP_BACK("0-1", "2-3"), { 0, 2 }, { 1, 3 } },
+    { "crossed channels", HERE, SETUP("2-3", "0-1"), { 2, 0 }, { 3, 1 } },
+    { "high channels", HERE, SETUP("254-255", "101-77"), { 254, 101 }, { 255, 77 } },
+    [VIDEO_ALONE] = { "video alone", HERE, SETUP_VIDEO("0-1"), { 0, NONE }, { 1, NONE } },
+    { "audio alone", HERE, SETUP_AUDIO("2-3"), { NONE, 2 }, { NONE, 3 } },
+    { "audio alone, first channels", HERE, SETUP_AUDIO("0-1"), { NONE, 0 }, { NONE, 1 } },
+    { "from another worker", AFAR, SETUP("0-1", "2-3"), { 0, 2 }, { 1, 3 } },
+    { "from there, crossed", AFAR, SETUP("2-3", "0-1"), { 2, 0 }, { 3, 1 } },
 };
 
 struct trial {
@@ -141,9 +114,9 @@ static void forget(struct buf *buf)
 static void add_packet(struct trial *trial, unsigned track, bool marker, struct span payload)
 {
     struct test_packet packet = { track, marker, trial->seq++, trial->ticks, payload };
-    unsigned           channel = trial->way->channels[track];
+    unsigned           channel = trial->way->rtp[track];
     test_packet_publish(&trial->sent, &packet);
-    if (channel != NO_CHANNEL)
+    if (channel != NONE)
         test_packet_expect(&trial->wanted, &packet, (uint8_t)channel);
 }
 
@@ -179,12 +152,12 @@ static void trial_open(struct trial *trial, const struct way *way)
     memset(trial, 0, sizeof(*trial));
     trial->way = way;
     throttle = (struct throttle){ .fd = -1 };
-    test_rtsp_open(&trial->test, test_rtsp_conf(way->settings));
+    test_rtsp_open(&trial->test, test_rtsp_conf(way->worker == AFAR ? "spreadReaders: yes" : ""));
     test_peer_publish(&trial->publisher, &trial->test, TEST_WORKER);
     /* Else the other worker would be the busy one, and nobody would stay there. */
     atomic_fetch_add(&trial->test.loops[TEST_WORKER].sessions, 100);
     test_peer_open(&trial->reader, &trial->test, way->worker);
-    test_peer_expect(&trial->reader, way->setup, way->answers);
+    assert_null(strpbrk(test_peer_say(&trial->reader, way->setup), "45c"));
     test_peer_expect(&trial->reader, ASK_PLAY, "200");
     assert_int_equal(test_peer_conn(&trial->reader)->loop->index, way->worker);
     add_frame(trial, true, 1, 10);
@@ -312,12 +285,39 @@ static void a_packet_that_was_begun_is_finished(void **state)
     }
 }
 
+/* One report or goodbye for each track that is read, on its channel; nothing else. */
+static void check_reports(const struct way *way, struct span in, uint8_t type)
+{
+    for (unsigned i = 0; i < TEST_TRACKS; i++) {
+        struct interleaved_frame frame;
+        if (way->rtcp[i] == NONE)
+            continue;
+        ssize_t used = interleaved_parse(in, &frame);
+        CHECK(used > INTERLEAVED_HEADER, way->name);
+        CHECK(frame.channel == way->rtcp[i] && frame.payload.p[1] == type, way->name);
+        CHECK(read_be32(frame.payload.p + 4) == test_rtsp_ssrc(i), way->name);
+        in = span_skip(in, (size_t)used);
+    }
+    CHECK(in.len == 0, way->name);
+}
+
+static void reports_come_on_their_channels(void **state)
+{
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct trial trial;
+        trial_open(&trial, &ways[i]);
+        test_clock_advance(3 * NS_PER_S);
+        test_peer_fetch(&trial.reader);
+        check_reports(&ways[i], buf_span(&trial.reader.frames), RTCP_SR);
+        trial_close(&trial);
+    }
+}
+
 static void the_end_of_the_server_is_told_behind_a_whole_packet(void **state)
 {
     for (size_t i = 0; i < COUNT(ways); i++) {
-        const unsigned *channels = ways[i].channels;
-        struct trial    trial;
-        size_t          total = SIZE_MAX;
+        struct trial trial;
+        size_t       total = SIZE_MAX;
         for (size_t len = 0; len <= total; len++) {
             fill_socket(&trial, &ways[i], len);
             total = trial.wanted.len;
@@ -326,41 +326,36 @@ static void the_end_of_the_server_is_told_behind_a_whole_packet(void **state)
             test_rtsp_stop(&trial.test);
             test_peer_fetch(&trial.reader);
             CHECK(trial.reader.is_closed && trial.reader.raw.len == 0, ways[i].name);
-            struct span byes = span_skip(buf_span(&trial.reader.frames), begun);
-            for (unsigned k = 0; k < TEST_TRACKS; k++) {
-                struct interleaved_frame bye;
-                if (channels[k] == NO_CHANNEL)
-                    continue;
-                CHECK(interleaved_parse(byes, &bye) == INTERLEAVED_HEADER + 8, ways[i].name);
-                CHECK(bye.channel != channels[k] && bye.payload.p[1] == 203, ways[i].name);
-                CHECK(read_be32(bye.payload.p + 4) == test_rtsp_ssrc(k), ways[i].name);
-                byes = span_skip(byes, INTERLEAVED_HEADER + 8);
-            }
-            CHECK(byes.len == 0, ways[i].name);
+            check_reports(&ways[i], span_skip(buf_span(&trial.reader.frames), begun), RTCP_BYE);
             trial_close(&trial);
         }
     }
 }
 
-/* Half of the packets are followed by something else, so no batch is a few runs. */
-static void many_runs_are_sent_packet_by_packet(void **state)
+/* Every so many packets are followed by something else, which ends a run. */
+static void runs_may_be_many(void **state)
 {
-    for (size_t i = 0; i < COUNT(ways); i++) {
-        struct trial trial;
-        trial_open(&trial, &ways[i]);
+    static const struct {
+        unsigned packets, runs; /* of a full batch; 0: too many to list */
+    } cases[] = { { 1, 0 }, { 2, 0 }, { 4, 8 }, { 5, 7 }, { 100, 1 } };
+    for (size_t i = 0; i < COUNT(ways) * COUNT(cases); i++) {
+        const struct way *way = &ways[i % COUNT(ways)];
+        unsigned          run = cases[i / COUNT(ways)].packets;
+        struct trial      trial;
+        trial_open(&trial, way);
         set_throttle(&trial, SIZE_MAX, 0);
-        for (unsigned k = 0; k < 3 * BATCH_MAX_PACKETS; k++) {
-            add_packet(&trial, k % 3 ? TEST_AUDIO : TEST_VIDEO, true, BYTES("any"));
-            if (k % 2)
+        for (unsigned k = 0; k < 12 * BATCH_MAX_PACKETS; k++) {
+            if (k % run == 0)
                 add_hole(&trial);
+            add_packet(&trial, k % 3 ? TEST_AUDIO : TEST_VIDEO, true, BYTES("any"));
         }
         publish(&trial);
-        const struct queue *queue = &test_peer_conn(&trial.reader)->session->queue;
-        CHECK(queue->count == 3, ways[i].name);
-        CHECK(queue_at(queue, 0)->batch->run_count == 0, ways[i].name);
+        struct queue *queue = &test_peer_conn(&trial.reader)->session->queue;
+        CHECK(queue->count >= 12, way->name);
+        CHECK(queue_at(queue, 0)->batch->run_count == cases[i / COUNT(ways)].runs, way->name);
         throttle.left = SIZE_MAX;
         test_peer_fetch(&trial.reader);
-        CHECK(span_equal(buf_span(&trial.reader.frames), buf_span(&trial.wanted)), ways[i].name);
+        CHECK(span_equal(buf_span(&trial.reader.frames), buf_span(&trial.wanted)), way->name);
         trial_close(&trial);
     }
 }
@@ -453,7 +448,7 @@ static void a_slow_reader_loses_whole_frames(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct trial trial;
-        trial_open(&trial, &ways[4]);
+        trial_open(&trial, &ways[VIDEO_ALONE]);
         trial.test.settings.queue = cases[i].limits;
         make_slow(&trial);
         for (unsigned k = 0; k < 95; k++) {
@@ -526,8 +521,8 @@ static void who_takes_nothing_is_closed(void **state)
     trial_close(&trial);
 }
 
-TESTS(what_comes_in_goes_out, a_packet_that_was_begun_is_finished,
-      the_end_of_the_server_is_told_behind_a_whole_packet, many_runs_are_sent_packet_by_packet,
+TESTS(what_comes_in_goes_out, reports_come_on_their_channels, a_packet_that_was_begun_is_finished,
+      the_end_of_the_server_is_told_behind_a_whole_packet, runs_may_be_many,
       large_packets_fill_many_slabs, a_small_buffer_is_read_bit_by_bit,
       a_slow_reader_loses_whole_frames, who_is_to_be_closed_gets_nothing_new,
       who_takes_nothing_is_closed)

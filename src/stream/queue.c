@@ -56,6 +56,8 @@ void queue_pop(struct queue *queue)
     queue->head = (queue->head + 1) & (queue->capacity - 1);
     queue->count--;
     queue->has_begun = false;
+    if (queue->count == 0)
+        queue->start_frames = queue->start_bytes = 0;
 }
 
 void queue_pop_packets(struct queue *queue, uint32_t bits)
@@ -89,13 +91,33 @@ static void append(struct queue *queue, const struct batch *batch, uint32_t mask
     if (queue->count == 0)
         queue->since_ns = now_ns;
     *queue_at(queue, queue->count++) = (struct queue_entry){ batch_ref(batch), mask };
-    queue->bytes += mask_bytes(batch, mask);
-    queue->frames += mask_frames(batch, mask);
+    size_t   bytes = mask_bytes(batch, mask);
+    uint32_t frames = mask_frames(batch, mask);
+    queue->bytes += bytes;
+    queue->frames += frames;
+    queue->start_bytes += queue->is_starting ? bytes : 0;
+    queue->start_frames += queue->is_starting ? frames : 0;
+}
+
+void queue_start(struct queue *queue)
+{
+    queue->is_starting = true;
+}
+
+void queue_started(struct queue *queue)
+{
+    queue->is_starting = false;
+}
+
+void queue_skip_frame(struct queue *queue, uint16_t tracks)
+{
+    queue->refusing |= tracks;
 }
 
 static bool is_over(const struct queue *queue)
 {
-    return queue->frames >= queue->limits->frames || queue->bytes >= queue->limits->bytes;
+    return !queue->is_starting && (queue->frames >= queue->limits->frames + queue->start_frames ||
+                                   queue->bytes >= queue->limits->bytes + queue->start_bytes);
 }
 
 static bool is_too_old(const struct queue *queue, int64_t now_ns)
@@ -164,8 +186,9 @@ static unsigned shed(struct queue *queue)
 static uint32_t admit(struct queue *queue, const struct batch *batch, uint32_t mask,
                       unsigned *discarded)
 {
-    bool     is_full = is_over(queue);
-    bool     is_flooded = queue->bytes >= queue->limits->bytes + QUEUE_MAX_FRAME_BYTES;
+    bool is_full = is_over(queue);
+    bool is_flooded =
+        queue->bytes >= queue->limits->bytes + queue->start_bytes + QUEUE_MAX_FRAME_BYTES;
     uint32_t admitted = mask & batch->reports;
     for (uint32_t left = mask & ~batch->reports; left; left &= left - 1) {
         uint32_t bit = left & -left;

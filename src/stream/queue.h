@@ -37,12 +37,15 @@ struct queue {
     uint32_t                   capacity, head, count;
     uint32_t                   frames;
     size_t                     bytes;
+    uint32_t                   start_frames; /* what came at the start: on top of the limits */
+    size_t                     start_bytes;
     int64_t                    since_ns; /* the queue is no older than this */
     const struct queue_limits *limits;
-    uint16_t                   refusing;  /* tracks of which the current frame is refused; bits */
-    uint16_t                   waiting;   /* tracks that wait for a keyframe; bits */
-    uint16_t                   keyed;     /* tracks that have shown one; bits */
-    bool                       has_begun; /* part of the first packet has been sent */
+    uint16_t                   refusing;    /* tracks of which the current frame is refused; bits */
+    uint16_t                   waiting;     /* tracks that wait for a keyframe; bits */
+    uint16_t                   keyed;       /* tracks that have shown one; bits */
+    bool                       has_begun;   /* part of the first packet has been sent */
+    bool                       is_starting; /* what comes now comes all at once */
     uint64_t                   discarded_frames;
 };
 
@@ -52,6 +55,16 @@ void queue_fini(struct queue *queue);
 
 /** Makes it empty, as when a reader pauses; what was begun is lost too. */
 void queue_clear(struct queue *queue);
+
+/**
+ * Around what a reader gets at its start, a group of pictures perhaps: it is let in whatever its
+ * size, and until it has been sent it does not count against the limits.
+ */
+void queue_start(struct queue *queue);
+void queue_started(struct queue *queue);
+
+/** A reader that begins amid a frame of these tracks (bits) gets the next one first. */
+void queue_skip_frame(struct queue *queue, uint16_t tracks);
 
 /**
  * Appends the packets of `mask`, as far as the limits allow. Takes a reference of its own.

@@ -60,8 +60,23 @@ void report_publish(struct stream *stream)
         stream_publish(stream, report);
 }
 
+/* The pair moves along, for the difference of timestamps must not wrap: 6 h at 90 kHz. */
+static void renew_pairs(struct stream *stream)
+{
+    for (unsigned i = 0; i < stream->description->sdp.media_count; i++) {
+        struct stream_track *track = &stream->tracks[i];
+        if (!track->has_ntp || !track->has_packets)
+            continue;
+        struct rtcp_sender_info info = sender_info(
+            track, stream->description->sdp.media[i].clock_rate, loop_now(stream->hub->loop));
+        track->ntp = info.ntp;
+        track->ntp_ticks = info.ticks;
+    }
+}
+
 static void on_period(void *arg)
 {
+    renew_pairs(arg);
     report_start(arg);
     report_publish(arg);
 }

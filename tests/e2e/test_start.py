@@ -23,8 +23,9 @@ def publish_frames(publisher: Publisher, count: int) -> None:
     publisher.rtsp.expect(200, "OPTIONS", "cam")
 
 
-@pytest.mark.parametrize("workers", ["workers: 1\n", "workers: 2\nspreadReaders: yes\n"],
-                         ids=["one-worker", "other-worker"])
+@pytest.mark.parametrize("workers", ["workers: 1\n", "workers: 2\nspreadReaders: yes\n",
+                                     "writeQueueSize: 2\n"],
+                         ids=["one-worker", "other-worker", "more-than-the-queue"])
 def test_gop_cache_starts_with_the_keyframe(millrace: Servers, workers: str) -> None:
     millrace(f"gopCache: all\n{workers}{PATHS}")
     with Publisher("cam", start=False, keyframe_every=10) as publisher:
@@ -41,6 +42,18 @@ def test_gop_cache_starts_with_the_keyframe(millrace: Servers, workers: str) -> 
                         if (frame, index) != (10, 0):
                             part = FramePart.of(first_packet(reader).payload)
                             assert (part.frame, part.part) == (frame, index)
+
+
+def test_a_reader_does_not_begin_amid_a_frame(millrace: Servers) -> None:
+    millrace(f"frameHold: 0s\n{PATHS}")
+    with Publisher("cam", start=False, parts=4) as publisher, Rtsp() as reader:
+        begun = publisher.video.write(4, False)
+        publisher.rtsp.send_frame(0, *begun[:2])
+        publisher.rtsp.expect(200, "OPTIONS", "cam")
+        reader.play("cam")
+        publisher.rtsp.send_frame(0, *begun[2:])
+        publisher.send_frame()
+        assert FramePart.of(first_packet(reader).payload)[:2] == (2, 0)
 
 
 def test_without_it_the_next_packet_is_the_first(millrace: Servers) -> None:
