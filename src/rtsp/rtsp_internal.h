@@ -55,21 +55,24 @@ struct rtsp_track {
     uint8_t rtcp_channel;
 };
 
+/* First what each turn with media looks at: a camera's lines are cold when its frame comes. */
 struct rtsp_session {
     struct rtsp_conn   *conn;
     enum rtsp_state     state;
+    unsigned            track_count; /* of the description */
+    struct stream      *stream;
+    struct ingest      *ingest;
+    struct counters    *counters;
+    struct counters    *path_counters;
+    struct rtsp_track   tracks[STREAM_MAX_TRACKS];
     char                id[33];
     struct log_context  log;
     char               *path;
     struct description *description; /* publishers: what was announced; readers: at SETUP */
-    unsigned            track_count; /* of the description */
     unsigned            set_up_count;
-    struct rtsp_track   tracks[STREAM_MAX_TRACKS];
     char              **controls; /* publishers: the tracks' names, until RECORD */
     bool                has_grant;
     struct slot_id      grant;
-    struct counters    *counters;
-    struct counters    *path_counters;
 
     /* readers */
     enum rtsp_attach attach;
@@ -82,38 +85,37 @@ struct rtsp_session {
     int64_t          discards_logged_ns;
 
     /* publishers */
-    struct stream *stream;
-    struct ingest *ingest;
-    struct timer   report_timer;
+    struct timer report_timer;
 };
 
+/* As above. */
 struct rtsp_conn {
-    struct rtsp_server  *server;
+    struct rtsp_session *session;
     struct loop         *loop;
+    int                  fd;
+    bool                 is_asking; /* main has not answered yet */
+    bool                 is_closed;
+    int64_t              heard_ns; /* 0: nothing yet */
+    int                  events;   /* that `poll` waits for */
+    struct dirty         dirty;
+    uv_poll_t            poll;
+    struct rtsp_server  *server;
     struct list_node     in_worker; /* server.conns */
     struct slot_id       id;
-    int                  fd;
-    uv_poll_t            poll;
-    int                  events; /* that `poll` waits for */
-    struct dirty         dirty;
     struct timer         timer;
     struct log_context   log;
     char                 peer[ADDRESS_TEXT];
-    struct buf           in;  /* not parsed yet, or being handled; unused while recording */
-    struct buf           out; /* answers and RTCP to be sent between packets */
-    struct rtsp_session *session;
+    struct buf           in;         /* not parsed yet, or being handled; unused while recording */
+    struct buf           out;        /* answers and RTCP to be sent between packets */
     struct path_request *answer;     /* main's, to the request that is being handled */
-    bool                 is_asking;  /* main has not answered yet */
     bool                 is_again;   /* the request was suspended, and logged then */
     bool                 is_blocked; /* the socket takes no more for now */
     char                *last_words; /* not NULL: the reason to close when all is sent */
-    bool                 is_closed;
     bool                 had_session;
     bool                 is_spent;    /* named a session that never was: the next request ends it */
     bool                 has_retried; /* for this request, as the stream had just gone */
     enum rtsp_attach     attach;      /* of `probe` */
     struct reader        probe;       /* DESCRIBE reads no packets, only what the stream is */
-    int64_t              heard_ns;    /* 0: nothing yet */
     int64_t              blocked_ns;  /* since when */
 };
 

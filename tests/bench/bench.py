@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from figures import MISSED, REACHED, Table
+from load import LoadFailed
 from measure import FULL, QUICK, Bench, progress, split_cores
-from programs import make_columns
+from programs import StartFailed, make_columns
 from rows import ROWS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -135,4 +136,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (StartFailed, LoadFailed) as why:
+        sys.exit(f"\nbench: {why}")

@@ -27,16 +27,20 @@ paths:
 
 MEDIAMTX_SETTINGS = """\
 logLevel: warn
-rtspTransports: [tcp]
 rtspAddress: {address}
 rtmp: no
 hls: no
 webrtc: no
 srt: no
-moq: no
 paths:
   all_others:
 """
+# Older versions refuse a file with these keys and pass over the variables.
+MEDIAMTX_ENVIRONMENT = {"MTX_MOQ": "no", "MTX_RTSPTRANSPORTS": "tcp"}
+
+
+class StartFailed(Exception):
+    """The program does not accept connections; the text has its last words."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class Program:
         file.write_text(template.format(address=f"{HOST}:{port}", settings=self.settings))
         return [str(self.path), str(file)]
 
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ) | ({} if self.is_ours else MEDIAMTX_ENVIRONMENT)
+
 
 class Running:
     """A program that has been started and accepts connections."""
@@ -72,7 +79,8 @@ class Running:
         with self.output.open("wb") as output:
             started = time.monotonic()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=subprocess.STDOUT, cwd=folder)
+                                            stderr=subprocess.STDOUT, cwd=folder,
+                                            env=program.environment())
         self._wait_for_listener(started)
         self.start_ms = (time.monotonic() - started) * 1000
 
@@ -90,8 +98,8 @@ class Running:
         while not accepts(self.port):
             if self.process.poll() is not None or time.monotonic() - started > START_LIMIT_S:
                 self.stop()
-                raise RuntimeError(f"{self.program.name} does not accept connections:\n"
-                                   f"{self.output.read_text(errors='replace')[-2000:]}")
+                raise StartFailed(f"{self.program.name} does not accept connections:\n"
+                                  f"{self.output.read_text(errors='replace')[-2000:]}")
             time.sleep(POLL_S)
 
     def cpu_ns(self) -> int:
