@@ -204,6 +204,7 @@ static void on_deadline(int signal)
     _exit(0);
 }
 
+/* Not before the end: until then a second signal has no effect. */
 static void close_signals(void)
 {
     for (size_t i = 0; i < COUNT(server.signals); i++)
@@ -219,7 +220,8 @@ static void shut_down(void)
     path_registry_close(server.registry);
     for (unsigned i = 1; i <= server.worker_count; i++)
         loop_stop(server.loops[i], on_worker_stop);
-    close_signals();
+    for (size_t i = 0; i < COUNT(server.signals); i++)
+        uv_unref((uv_handle_t *)&server.signals[i]);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -246,6 +248,10 @@ static void open_signals(void)
 
 static void warn_of_missing(const struct conf *conf)
 {
+    if (conf->rtsp && !(conf->rtsp_transports & RTSP_TRANSPORT_TCP))
+        LOG(NULL, LOG_WARN,
+            "'rtspTransports' lacks tcp, and this version has no other: no client can set up a "
+            "track");
     const struct {
         bool        is_on;
         const char *name, *address;
@@ -301,6 +307,7 @@ int server_run(struct conf *conf)
     else
         shut_down();
     join_workers();
+    close_signals();
     server.rtsp = rtsp_server_free(server.rtsp);
     server.registry = path_registry_destroy(server.registry);
     server.demo = demo_server_free(server.demo);

@@ -57,9 +57,8 @@ static const char path_introduction[] =
     "else the first expression that matches, in byte order, else `all_others`; with no entry it "
     "can't be used. What an entry does not set is taken from `pathDefaults`.\n"
     "\n"
-    "Expressions are PCRE2's, match anywhere in the name unless they hold `^` or `$`, and what "
-    "their groups matched is `$G1`, `$G2`, ... An expression that would need more than %d "
-    "steps for a name does not match it.\n"
+    "Expressions are PCRE2's and match anywhere in the name unless they hold `^` or `$`. An "
+    "expression that would need more than %d steps for a name does not match it.\n"
     "\n"
     "These keys may stand in `pathDefaults` and in each entry of `paths`:\n";
 

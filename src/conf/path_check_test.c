@@ -53,7 +53,7 @@ static void what_does_not_is_refused(void **state)
         { "writeQueueSize: 0", "f.yml:1:17: 'writeQueueSize' must be greater than zero" },
         { "writeQueueSize: 500", "f.yml:1:17: 'writeQueueSize' must be a power of two" },
         { "workers: -1",
-          "f.yml:1:10: 'workers' must be in the range of 0 to 1024 threads, not -1" },
+          "f.yml:1:10: 'workers' must be in the range of 0 to 256 threads, not -1" },
         { "frameHold: 1s", "f.yml:1:12: 'frameHold' must be in the range of 0 to 100ms, not 1s" },
         { "readerQueueMaxSize: 1K",
           "f.yml:1:21: 'readerQueueMaxSize' must be in the range of 64K to 16G, not 1K" },

@@ -95,7 +95,7 @@ static const struct setting global_rows[] = {
       "Sends each new reader to the least busy worker, not to that of its stream: for one stream "
       "with more readers than a core bears. Otherwise a reader costs up to twice as much there." },
     { "workers", SET_INT, GLOBAL(workers), "0",
-      COUNT_OF("threads", 0, 1024), APPLY_RESTART_PROGRAM,
+      COUNT_OF("threads", 0, 256), APPLY_RESTART_PROGRAM,
       "Threads that move media; 0: one for each core." },
     { "writeQueueSize", SET_POWER_OF_2, GLOBAL(write_queue_size), "512",
       COUNT_OF("frames", 1, 1 << 24), APPLY_NEW_CONNECTIONS,

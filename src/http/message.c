@@ -204,8 +204,9 @@ static int parse_start_line(struct span *rest, struct message *message)
 /* Until the head is complete, the body has its length and no place. */
 static int parse_content_length(struct span value, struct message *message)
 {
+    bool     is_rtsp = message->protocol == MESSAGE_RTSP;
     uint64_t len;
-    int      err = span_to_uint(value, MESSAGE_MAX_BODY, &len);
+    int      err = span_to_uint(value, is_rtsp ? MESSAGE_MAX_RTSP_BODY : MESSAGE_MAX_BODY, &len);
     if (err < 0)
         return err == -ERANGE ? -EMSGSIZE : -EBADMSG;
     bool is_repeated = message_header(message, "Content-Length").p != NULL;

@@ -18,12 +18,13 @@
 #include "base/span.h"
 
 enum {
-    MESSAGE_MAX_START_LINE = 4096, /* a URL with a long token in its query still fits */
-    MESSAGE_MAX_HEADERS = 64,      /* browsers send about 20 */
-    MESSAGE_MAX_NAME = 128,        /* of a header; the longest in use have about 40 */
-    MESSAGE_MAX_EMPTY_LINES = 64,  /* before a message; one is usual (RFC 9112, section 2.2) */
-    MESSAGE_MAX_HEAD = 32768,      /* start line and headers together, with empty lines */
-    MESSAGE_MAX_BODY = 1 << 20,    /* an SDP has a few kilobytes; API bodies are larger */
+    MESSAGE_MAX_START_LINE = 4096,      /* a URL with a long token in its query still fits */
+    MESSAGE_MAX_HEADERS = 64,           /* browsers send about 20 */
+    MESSAGE_MAX_NAME = 128,             /* of a header; the longest in use have about 40 */
+    MESSAGE_MAX_EMPTY_LINES = 64,       /* before a message; one is usual (RFC 9112, section 2.2) */
+    MESSAGE_MAX_HEAD = 32768,           /* start line and headers together, with empty lines */
+    MESSAGE_MAX_BODY = 1 << 20,         /* of HTTP: what the API is sent */
+    MESSAGE_MAX_RTSP_BODY = 128 * 1024, /* an SDP has a few kilobytes */
 };
 
 enum message_protocol { MESSAGE_RTSP, MESSAGE_HTTP };

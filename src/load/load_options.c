@@ -269,7 +269,7 @@ static const char help_tail[] =
     "failed; 2 when packets or frames were lost or the picture froze.\n"
     "\n"
     "  millrace load --streams 64 --readers 1 --pid $(pidof millrace)\n"
-    "  millrace load --url rtsp://127.0.0.1/live --bitrate 4M --readers 100 --duration 1m\n";
+    "  millrace load --url rtsp://127.0.0.1:8554/live --bitrate 4M --readers 100 --duration 1m\n";
 
 void load_options_print_help(FILE *file)
 {

@@ -11,6 +11,9 @@
 
 enum { BACKLOG = 4096, ACCEPTS_A_TURN = 64 };
 
+/* A client that has vanished without a word is found out, also one that never said any. */
+static const int keep_alive_s = 15;
+
 static const int64_t complain_every_ns = 10 * NS_PER_S;
 
 /* Without a spare descriptor nobody can be refused: then the port is left alone for so long. */
@@ -37,8 +40,11 @@ static int open_socket(const struct address *address)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (address->storage.ss_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    /* Accepted sockets inherit it: one call here in place of one a client. */
+    /* Accepted sockets inherit these: one call here in place of one a client. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_alive_s, sizeof(keep_alive_s));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_alive_s, sizeof(keep_alive_s));
     if (bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0 ||
         listen(fd, BACKLOG) < 0) {
         int err = -errno;

@@ -117,7 +117,7 @@ static int64_t next_deadline(const struct rtsp_conn *conn, const char **reason)
     *reason = session ? "session timed out" : "idle for too long";
     if (session && session->state == RTSP_RECORD) {
         deadline_ns = conn->heard_ns + conf->read_timeout_ns;
-        *reason = "i/o timeout: the publisher sends nothing";
+        *reason = "i/o timeout: the publisher sends no packets";
     } else if (conn->heard_ns) {
         deadline_ns = conn->heard_ns + RTSP_SESSION_TIMEOUT_NS;
     }
@@ -232,6 +232,7 @@ static ssize_t handle_all(struct rtsp_conn *conn, struct span in)
         if (used < 0)
             return used;
         done += (size_t)used;
+        conn->heard_ns = loop_now(conn->loop);
     }
     return (ssize_t)done;
 }
@@ -321,7 +322,8 @@ static void on_readable(struct rtsp_conn *conn)
             fail(conn, (int)len);
             return;
         }
-        conn->heard_ns = loop_now(conn->loop);
+        if (conn->heard_ns == 0)
+            conn->heard_ns = loop_now(conn->loop);
         if (is_recording(conn))
             return;
         if (!timer_is_running(&conn->timer))
@@ -430,6 +432,13 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
                                 .out = seed->out,
                                 .answer = seed->answer,
                                 .had_session = seed->had_session };
+    int err = uv_poll_init(&loop->uv, &conn->poll, conn->fd);
+    if (err < 0) { /* no memory, or more than a user may watch */
+        LOG(&conn->server->log, LOG_ERROR, "cannot watch a connection: %s", err_text(err));
+        drop_seed(loop, seed);
+        mem_free(conn);
+        return;
+    }
     memcpy(conn->peer, seed->peer, sizeof(conn->peer));
     log_context_init(&conn->log, "[conn %s]", conn->peer);
     conn->log.parent = &conn->server->log;
@@ -439,8 +448,6 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
     conn->id = slots_add(loop->slots, conn);
     list_append(&conn->server->conns[loop->index], &conn->in_worker);
     conn->poll.data = conn;
-    int err = uv_poll_init(&loop->uv, &conn->poll, conn->fd);
-    ASSERT(err == 0); /* the descriptor is a socket, and polled by nobody else */
     set_events(conn);
     if (!is_moved) {
         LOG(&conn->log, LOG_INFO, "opened");

@@ -165,8 +165,8 @@ static void messages_have_limits(void **state)
         { "no end at all", "", "", HEAD, MESSAGE_MAX_HEAD - HEAD_SIZE, "", "closed" },
         { "a long line", "", "", LINE, MESSAGE_MAX_START_LINE - START_SIZE - 1, "", "" },
         { "a longer line", "", "", LINE, MESSAGE_MAX_START_LINE - START_SIZE, "", "closed" },
-        { "the largest body", TO_PLAY, BODY(1048576), MESSAGE_MAX_BODY, "", "200" },
-        { "a larger one", TO_PLAY, BODY(1048577), 0, "", "closed" },
+        { "the largest body", TO_PLAY, BODY(131072), MESSAGE_MAX_RTSP_BODY, "", "200" },
+        { "a larger one", TO_PLAY, BODY(131073), 0, "", "closed" },
         { "a length that is none", TO_PLAY, BODY(-1), 0, "", "closed" },
         { "answers to what came before", TO_PLAY, ASK_OPTIONS BODY(1048577), 0, "", "200 closed" },
         { "the longest frame", TO_PLAY, "$\xff\xff\xff", 65535, ASK_OPTIONS, "200" },
@@ -227,13 +227,11 @@ static void silence_has_an_end(void **state)
         int         seconds; /* 0: it may last */
     } cases[] = {
         { "never said anything", "", "", "", 0 },
-        { "half a request", "", "", "OPTIONS", 60 },
         { "asked something", ASK_OPTIONS, "200", ASK_OPTIONS, 60 },
         { "set up, never played", ASK_SETUP(0, "0-1"), "200", "\r\n", 60 },
         { "a reader", TO_PLAY, ASK_GET_PARAMETER, 60 },
-        { "a reader's RTCP", TO_PLAY, "$\1\xff\xff", 60 },
         { "announced", ASK_TO_PUBLISH_AT(OTHER_URL), "200 200 200", ASK_GET_PARAMETER, 60 },
-        { "a publisher", TO_RECORD, "$", 10 },
+        { "a publisher", TO_RECORD, ASK_GET_PARAMETER, 10 },
         { "a publisher that paused", ASK_TO_PUBLISH_AT(OTHER_URL) ASK_RECORD ASK_PAUSE,
           "200 200 200 200 200", ASK_OPTIONS, 60 },
     };
@@ -257,5 +255,35 @@ static void silence_has_an_end(void **state)
     trial_close(&trial);
 }
 
+/* Otherwise a byte now and then would keep a connection, and a path, for ever. */
+static void half_a_message_is_no_sign_of_life(void **state)
+{
+    static const struct {
+        const char *name, *way, *answers, *piece;
+        int         seconds;
+    } cases[] = {
+        { "half a request", "", "", "OPTIONS", 60 },
+        { "half a frame", TO_RECORD, "$", 10 },
+    };
+    struct trial trial;
+    trial_open(&trial, "");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct test_peer *peer = &trial.peer;
+        int64_t           half_ns = cases[i].seconds * NS_PER_S / 2;
+        test_peer_open(peer, &trial.test, TEST_WORKER);
+        test_peer_expect(peer, cases[i].way, cases[i].answers);
+        CHECK(strcmp(test_peer_say(peer, cases[i].piece), "") == 0, cases[i].name);
+        wait(&trial, half_ns);
+        CHECK(strcmp(test_peer_say(peer, cases[i].piece), "") == 0, cases[i].name);
+        wait(&trial, half_ns - NS_PER_MS);
+        CHECK(strcmp(test_peer_hear(peer), "") == 0, cases[i].name);
+        wait(&trial, NS_PER_MS);
+        CHECK(strcmp(test_peer_hear(peer), "closed") == 0, cases[i].name);
+        test_peer_close(peer);
+    }
+    trial_close(&trial);
+}
+
 TESTS(requests_may_be_cut_anywhere, line_ends_keep_a_connection_alive, messages_have_limits,
-      answers_that_nobody_fetches_have_a_limit, silence_has_an_end)
+      answers_that_nobody_fetches_have_a_limit, silence_has_an_end,
+      half_a_message_is_no_sign_of_life)

@@ -22,6 +22,8 @@
 #define RTSP_SESSION_TIMEOUT_NS (INT64_C(60) * 1000000000)
 
 enum {
+    RTSP_MAX_SESSIONS =
+        64, /* of one connection, one after the other: each is worth two log lines */
     RTSP_TOLD_TIMEOUT = 55,   /* seconds, in the Session header: a margin for slow clients */
     RTSP_MAX_OUT = 256 * 1024 /* answers that a client does not fetch */
 };
@@ -95,10 +97,10 @@ struct rtsp_conn {
     int                  fd;
     bool                 is_asking; /* main has not answered yet */
     bool                 is_closed;
-    int64_t              heard_ns; /* 0: nothing yet */
-    int                  events;   /* that `poll` waits for */
-    struct dirty         dirty;
-    uv_poll_t            poll;
+    int64_t      heard_ns; /* the last whole request or frame, or the first byte; 0: none yet */
+    int          events;   /* that `poll` waits for */
+    struct dirty dirty;
+    uv_poll_t    poll;
     struct rtsp_server  *server;
     struct list_node     in_worker; /* server.conns */
     struct slot_id       id;
@@ -112,6 +114,7 @@ struct rtsp_conn {
     bool                 is_blocked; /* the socket takes no more for now */
     char                *last_words; /* not NULL: the reason to close when all is sent */
     bool                 had_session;
+    uint8_t              torn_down;   /* sessions */
     bool                 is_spent;    /* named a session that never was: the next request ends it */
     bool                 has_retried; /* for this request, as the stream had just gone */
     enum rtsp_attach     attach;      /* of `probe` */

@@ -177,9 +177,10 @@ static int handle_all(struct rtsp_session *session)
 {
     struct rtsp_conn *conn = session->conn;
     ssize_t           used;
-    do
+    do {
         used = handle_one(session);
-    while (used > 0 && is_recording(conn, session) && !conn->last_words);
+        conn->heard_ns = used > 0 ? loop_now(conn->loop) : conn->heard_ns;
+    } while (used > 0 && is_recording(conn, session) && !conn->last_words);
     if (is_recording(conn, session))
         ingest_end_turn(session->ingest);
     return used < 0 && used != -EAGAIN ? (int)used : 0;

@@ -91,19 +91,9 @@ static bool has_canonical_channels(const struct rtsp_session *session)
     return true;
 }
 
-static uint16_t video_tracks(const struct rtsp_session *session)
-{
-    uint16_t tracks = 0;
-    for (unsigned i = 0; i < session->track_count; i++)
-        if (session->description->sdp.media[i].codec->kind == CODEC_VIDEO)
-            tracks |= (uint16_t)(session->track_mask & 1u << i);
-    return tracks;
-}
-
 void rtsp_read_play(struct rtsp_session *session)
 {
     session->is_canonical = has_canonical_channels(session);
-    queue_skip_frame(&session->queue, video_tracks(session));
     queue_start(&session->queue);
     stream_play(&session->reader);
     queue_started(&session->queue);

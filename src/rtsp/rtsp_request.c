@@ -131,8 +131,8 @@ static void add_rtp_info(struct buf *out, struct rtsp_session *session, const st
         uint32_t ticks;
         if (!session->tracks[i].is_set_up)
             continue;
-        buf_printf(out, "%surl=%.*s/%.*s/trackID=%u", out->len ? "," : "", SPAN_ARGS(url->base),
-                   SPAN_ARGS(url->raw_path), i);
+        buf_printf(out, "%surl=%.*s/%s/trackID=%u", out->len ? "," : "", SPAN_ARGS(url->base),
+                   session->path, i);
         if (stream_next_packet(session->reader.stream, i, &seq, &ticks))
             buf_printf(out, ";seq=%u;rtptime=%u", seq, ticks);
     }
@@ -182,6 +182,8 @@ static int on_teardown(struct rtsp_conn *conn, const struct message *request)
     (void)snprintf(reason, sizeof(reason), "torn down by %s", conn->peer);
     conn->session = rtsp_session_destroy(conn->session, reason);
     rtsp_respond(conn, request, &response);
+    if (++conn->torn_down == RTSP_MAX_SESSIONS)
+        rtsp_conn_close_later(conn, "too many sessions on one connection");
     return 0;
 }
 
@@ -260,6 +262,8 @@ int rtsp_request_handle(struct rtsp_conn *conn, const struct message *request)
         return close_silently(conn, "session not found");
     if (!message_header(request, "CSeq").p)
         return rtsp_refuse(conn, request, 400, "CSeq is missing");
+    if (conn->out.len > RTSP_MAX_OUT)
+        (void)rtsp_write_flush(conn); /* many requests in one turn: is anybody reading? */
     if (conn->out.len > RTSP_MAX_OUT) {
         rtsp_conn_close(conn, "the client does not read its answers");
         return -ECANCELED;

@@ -185,4 +185,125 @@ static void the_session_header(void **state)
     trial_close(&trial);
 }
 
-TESTS(each_method_in_each_state, the_session_header)
+static bool holds(const struct buf *answers, const char *text)
+{
+    return memmem(answers->p, answers->len, text, strlen(text)) != NULL;
+}
+
+#define SETUP(transport) SETUP_AT("cam/trackID=0", transport)
+#define SETUP_AT(path, transport)                                                                  \
+    ASK("SETUP", "rtsp://server/" path, "Transport: " transport "\r\n")
+#define ANNOUNCE(type, length, sdp)                                                                \
+    ASK("ANNOUNCE", TEST_URL, "Content-Type: " type "\r\nContent-Length: " length "\r\n") sdp
+#define RECORD_TRACK(path) SETUP_AT(path, "RTP/AVP/TCP;interleaved=0-1;mode=record")
+#define LONG_NAME          TEN("a-very-long-name-of-a-path") /* over 255 bytes */
+#define TEN(text)          text text text text text text text text text text
+
+/* What is said to a server that has a publisher at "cam". */
+static void requests_and_their_answers(void **state)
+{
+    static const struct {
+        const char *name, *text, *heard;
+        const char *holds; /* the last of the answers does; "": anything */
+    } cases[] = {
+        { "channels", SETUP("RTP/AVP/TCP;interleaved=4-5"), "200",
+          "interleaved=4-5;ssrc=AFAEADAC\r\n" },
+        { "one channel", SETUP("RTP/AVP/TCP;interleaved=5"), "200", "interleaved=5-6;" },
+        { "no channels", SETUP("RTP/AVP/TCP"), "200", "interleaved=0-1;" },
+        { "the next channels", SETUP("RTP/AVP/TCP") SETUP_AT("cam/trackID=1", "RTP/AVP/TCP"),
+          "200 200", "interleaved=2-3;ssrc=ABAAA9A8" },
+        { "past those in use",
+          SETUP("RTP/AVP/TCP;interleaved=1-2") SETUP_AT("cam/trackID=1", "RTP/AVP/TCP"), "200 200",
+          "interleaved=4-5;" },
+        { "channels in use",
+          SETUP("RTP/AVP/TCP;interleaved=0-1")
+              SETUP_AT("cam/trackID=1", "RTP/AVP/TCP;interleaved=1-2"),
+          "200 400 closed", "" },
+        { "twice the same", SETUP("RTP/AVP/TCP;interleaved=3-3"), "400 closed", "" },
+        { "no neighbours", SETUP("RTP/AVP/TCP;interleaved=4-6"), "400 closed", "" },
+        { "no such channel", SETUP("RTP/AVP/TCP;interleaved=255"), "400 closed", "" },
+        { "a track twice", SETUP("RTP/AVP/TCP") SETUP("RTP/AVP/TCP"), "200 400 closed", "" },
+        { "no transport", ASK("SETUP", TEST_URL "/trackID=0", ""), "400 closed", "" },
+        { "an unknown one", SETUP("RAW/RAW/UDP"), "400 closed", "" },
+        { "UDP without ports", SETUP("RTP/AVP"), "400 closed", "" },
+        { "UDP", SETUP("RTP/AVP;client_port=4000-4001"), "461", "Session: " TEST_SESSION },
+        { "multicast", SETUP("RTP/AVP;multicast"), "461", "" },
+        { "encrypted", SETUP("RTP/SAVP/TCP;interleaved=0-1"), "461", "" },
+        { "one of several", SETUP("RTP/AVP;multicast,RAW,RTP/AVP/TCP;interleaved=6-7"), "200",
+          "=6-7;" },
+        { "mixed", SETUP("RTP/AVP/TCP") SETUP_AT("cam/trackID=1", "RTP/AVP;client_port=4-5"),
+          "200 400 closed", "" },
+        { "to record, and nothing announced", SETUP("RTP/AVP/TCP;mode=record"), "400 closed", "" },
+        { "no such track", SETUP_AT("cam/trackID=2", "RTP/AVP/TCP"), "400 closed", "" },
+        { "no track", SETUP_AT("cam", "RTP/AVP/TCP"), "400 closed", "" },
+        { "no number", SETUP_AT("cam/trackID=x", "RTP/AVP/TCP"), "400 closed", "" },
+        { "another path", SETUP("RTP/AVP/TCP") SETUP_AT("b/trackID=1", "RTP/AVP/TCP"),
+          "200 400 closed", "" },
+        { "nobody publishes", SETUP_AT("b/trackID=0", "RTP/AVP/TCP"), "404", "" },
+        { "no path", SETUP_AT("trackID=0", "RTP/AVP/TCP"), "400 closed", "" },
+        { "a query", SETUP_AT("cam?a=b/trackID=0", "RTP/AVP/TCP"), "200", "" },
+
+        { "describe", ASK_DESCRIBE, "200", "Content-Base: " TEST_URL "/\r\n" },
+        { "describe, with a query", ASK("DESCRIBE", TEST_URL "?a=b", ""), "200",
+          "Content-Base: " TEST_URL "?a=b/\r\n" },
+        { "describe nothing", ASK("DESCRIBE", "rtsp://server/b", ""), "404", "" },
+        { "describe what is elsewhere", ASK("DESCRIBE", "rtsp://server/moved", ""), "302",
+          "Location: rtsp://server/cam\r\n" },
+        { "describe no URL", ASK("DESCRIBE", "cam", ""), "400 closed", "" },
+        { "describe a bad name", ASK("DESCRIBE", "rtsp://server/a%20b", ""), "400 closed", "" },
+        { "describe a long name", ASK("DESCRIBE", "rtsp://server/" LONG_NAME, ""), "400 closed",
+          "" },
+        { "set up what is elsewhere", SETUP_AT("moved/trackID=0", "RTP/AVP/TCP"), "404", "" },
+        { "play no URL", SETUP("RTP/AVP/TCP") ASK("PLAY", "cam", IN_SESSION), "200 400 closed",
+          "" },
+        { "play", SETUP("RTP/AVP/TCP") ASK_PLAY, "200 200",
+          "RTP-Info: url=" TEST_URL "/trackID=0" },
+
+        { "another version", ASK_OPTIONS "OPTIONS * RTSP/2.0\r\n\r\n", "200 closed", "" },
+        { "another protocol", ASK_OPTIONS "\x16\x03\x01", "200 closed", "" },
+
+        { "announce something else", ANNOUNCE("text/plain", "0", ""), "400 closed", "" },
+        { "announce untyped", ASK("ANNOUNCE", TEST_URL, ""), "400 closed", "" },
+        { "announce nothing", ANNOUNCE("application/sdp", "0", ""), "400 closed", "" },
+        { "announce no media", ANNOUNCE("application/sdp", "5", "v=0\r\n"), "400 closed", "" },
+        { "announce with a charset",
+          ANNOUNCE("Application/SDP; charset=utf-8", "22", "m=audio 0 RTP/AVP 0\r\n\n"), "200",
+          "" },
+        { "announce no URL", ASK("ANNOUNCE", "*", "Content-Type: application/sdp\r\n"),
+          "400 closed", "" },
+        { "record what is elsewhere",
+          ASK_TO_PUBLISH_AT("rtsp://server/moved") ASK("RECORD", TEST_URL, IN_SESSION),
+          "200 200 200 400 closed", "" },
+        { "record half of it", ASK_ANNOUNCE_AT(OTHER_URL) RECORD_TRACK("other/video") ASK_RECORD,
+          "200 200 400 closed", "" },
+        { "an unknown control", ASK_ANNOUNCE_AT(OTHER_URL) RECORD_TRACK("other/text"),
+          "200 400 closed", "" },
+        { "a control of another path", ASK_ANNOUNCE_AT(OTHER_URL) RECORD_TRACK("cam/video"),
+          "200 400 closed", "" },
+        { "no control, one track",
+          ANNOUNCE("application/sdp", "21", "m=audio 0 RTP/AVP 0\r\n") RECORD_TRACK("cam"),
+          "200 200", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n" },
+        { "a control that is a URL",
+          ANNOUNCE("application/sdp", "52",
+                   "m=audio 0 RTP/AVP 0\r\na=control:rtsp://server/x/y?z\r\n")
+              RECORD_TRACK("x/y?z"),
+          "200 200", "" },
+    };
+    struct trial trial;
+    test_rtsp_open(&trial.test,
+                   test_rtsp_conf("  moved: { source: redirect, sourceRedirect: /cam }"));
+    test_peer_publish(&trial.publisher, &trial.test, TEST_WORKER);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct test_peer *peer = &trial.peer;
+        test_peer_open(peer, &trial.test, TEST_WORKER);
+        const char *heard = test_peer_say(peer, cases[i].text);
+        if (strcmp(heard, cases[i].heard) != 0)
+            print_error("heard %s\n", heard);
+        CHECK(strcmp(heard, cases[i].heard) == 0, cases[i].name);
+        CHECK(holds(&peer->answers, cases[i].holds), cases[i].name);
+        test_peer_close(peer);
+    }
+    trial_close(&trial);
+}
+
+TESTS(each_method_in_each_state, the_session_header, requests_and_their_answers)

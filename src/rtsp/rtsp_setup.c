@@ -65,7 +65,8 @@ static int choose_channels(const struct rtsp_session *session, struct setup *set
                 return -ENOSPC;
         }
     }
-    if (pair->rtp == pair->rtcp || is_in_use(session, pair->rtp) || is_in_use(session, pair->rtcp))
+    if (pair->rtcp != pair->rtp + 1 || is_in_use(session, pair->rtp) ||
+        is_in_use(session, pair->rtcp))
         return -EADDRINUSE;
     return 0;
 }
@@ -77,7 +78,8 @@ static int set_up_track(struct rtsp_conn *conn, struct setup *setup, unsigned in
     if (track->is_set_up)
         return rtsp_refuse(conn, setup->request, 400, "track %u has been setup already", index);
     if (choose_channels(session, setup) < 0)
-        return rtsp_refuse(conn, setup->request, 400, "interleaved ids are in use");
+        return rtsp_refuse(conn, setup->request, 400,
+                           "interleaved ids are in use, or not neighbours");
     *track = (struct rtsp_track){ true, (uint8_t)setup->transport.interleaved.rtp,
                                   (uint8_t)setup->transport.interleaved.rtcp };
     session->set_up_count++;
@@ -172,9 +174,7 @@ static int set_up_reading(struct rtsp_conn *conn, struct setup *setup, unsigned 
 /* The stream went between main's answer and the attempt to attach: main is asked once more. */
 static int retry(struct rtsp_conn *conn, struct setup *setup)
 {
-    struct rtsp_session *session = conn->session;
-    rtsp_session_release_grant(session);
-    session->attach = RTSP_DETACHED;
+    conn->session = rtsp_session_destroy(conn->session, "the stream has gone");
     if (conn->has_retried)
         return rtsp_refuse(conn, setup->request, 404, "the stream has gone");
     conn->has_retried = true;

@@ -125,7 +125,7 @@ static void the_stream_may_go_while_readers_come(void **state)
         { "and another one has come", "", HERE, SETUP_PLAY, "s w m E R o m o", "200 200" },
         { "which goes too", "", HERE, SETUP, "s w m E R o m o w m F", "404" },
         { "which goes too; asked again", "", HERE, SETUP,
-          "s w m E R o m o w m F * A P s w m E R o m o", "404 200" },
+          "s w m E R o m o w m F * A P s o m E R o m o", "404 200" },
         { "when it is attached", "", HERE, SETUP, "s w m w E", "200 closed" },
 
         { "while the reader moves", "", ELSEWHERE, SETUP, "s o m o E", "404" },

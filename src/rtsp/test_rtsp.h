@@ -53,14 +53,14 @@ static inline uint32_t test_rtsp_ssrc(unsigned track)
     return ssrc;
 }
 
-/** From YAML; any path may be published to. */
+/** From YAML, which may begin with indented entries of `paths`; any path may be published to. */
 static inline struct conf *test_rtsp_conf(const char *settings)
 {
     char                     *no_environ[] = { NULL };
     struct conf              *conf = NULL;
     struct errmsg             why = { "" };
     AUTO(buf_fini) struct buf text = { 0 };
-    buf_printf(&text, "%s\npaths:\n  all_others:\n", settings);
+    buf_printf(&text, "paths:\n  all_others:\n%s\n", settings);
     int err = conf_load_text("test", buf_span(&text), no_environ, &conf, &why);
     if (err < 0)
         (void)fprintf(stderr, "%s\n", why.text);

@@ -32,7 +32,8 @@ struct hub {
     struct pool                small_slabs, large_slabs, batches, notices;
     struct map                *streams; /* by number: own ones and mirrors of others' */
     uint32_t                   mirror_serial;
-    struct list                held; /* struct ingest, the oldest first */
+    atomic_uint                backlog; /* batches of other workers that wait here; any thread */
+    struct list                held;    /* struct ingest, the oldest first */
     struct timer               hold;
     struct slab               *control; /* small packets of our own are cut from it */
     uint32_t                   control_used;

@@ -7,8 +7,12 @@
 struct outlet {
     struct list_node in_stream;
     unsigned         hub;
-    uint32_t         serial; /* of the mirror there: an earlier one may have asked too */
+    uint32_t         serial;    /* of the mirror there: an earlier one may have asked too */
+    bool             is_behind; /* it gets nothing before the next keyframe */
 };
+
+/* Batches that wait for one worker; it is stuck, or far too busy, and they pin their slabs. */
+enum { MIRROR_MAX_BACKLOG = 4096 };
 
 /* What a mirror starts with. */
 struct start {
@@ -87,9 +91,36 @@ void mirror_release(struct stream *mirror)
          notice_new(mirror->hub, NOTICE_DETACH, mirror->id, mirror->serial));
 }
 
+static bool has_video(const struct stream *stream)
+{
+    for (unsigned i = 0; i < stream->description->sdp.media_count; i++)
+        if (stream->description->sdp.media[i].codec->kind == CODEC_VIDEO)
+            return true;
+    return false;
+}
+
+/* A worker that does not keep up loses frames up to a keyframe, as a reader does. */
+static bool keeps_up(const struct stream *stream, struct outlet *outlet, const struct batch *batch)
+{
+    struct hub *hub = stream->hub->others[outlet->hub];
+    unsigned    backlog = atomic_load_explicit(&hub->backlog, memory_order_relaxed);
+    if (backlog >= MIRROR_MAX_BACKLOG)
+        outlet->is_behind = true;
+    else if (backlog < MIRROR_MAX_BACKLOG / 2 && (batch->keyframes || !has_video(stream)))
+        outlet->is_behind = false;
+    if (outlet->is_behind)
+        counters_add_shared(stream->counters, COUNTER_OUTBOUND_DISCARDED,
+                            (unsigned)__builtin_popcount(batch->frame_starts));
+    return !outlet->is_behind;
+}
+
 void mirror_send_batch(struct stream *stream, const struct batch *batch)
 {
     LIST_FOREACH (struct outlet, outlet, &stream->outlets, in_stream) {
+        if (!keeps_up(stream, outlet, batch))
+            continue;
+        atomic_fetch_add_explicit(&stream->hub->others[outlet->hub]->backlog, 1,
+                                  memory_order_relaxed);
         struct notice *notice = notice_to(stream, outlet, NOTICE_BATCH);
         notice->batch = batch_ref(batch);
         post(stream->hub, outlet->hub, notice);
@@ -236,6 +267,8 @@ static void handle_notice(struct loop *loop, struct mail *mail)
 {
     struct notice *notice = CONTAINER_OF(mail, struct notice, mail);
     struct hub    *hub = loop->hub;
+    if (notice->kind == NOTICE_BATCH)
+        atomic_fetch_sub_explicit(&hub->backlog, 1, memory_order_relaxed);
     if (notice->kind == NOTICE_ATTACH) {
         on_attach(hub, notice);
     } else if (notice->kind == NOTICE_DETACH) {

@@ -43,8 +43,13 @@ static unsigned mask_frames(const struct batch *batch, uint32_t mask)
 
 static void account_removed(struct queue *queue, const struct batch *batch, uint32_t mask)
 {
-    queue->bytes -= mask_bytes(batch, mask);
-    queue->frames -= mask_frames(batch, mask);
+    size_t   bytes = mask_bytes(batch, mask);
+    uint32_t frames = mask_frames(batch, mask);
+    queue->bytes -= bytes;
+    queue->frames -= frames;
+    /* What came at the start is the oldest, so it is what goes first. */
+    queue->start_bytes -= MIN(queue->start_bytes, bytes);
+    queue->start_frames -= MIN(queue->start_frames, frames);
 }
 
 void queue_pop(struct queue *queue)
@@ -56,8 +61,6 @@ void queue_pop(struct queue *queue)
     queue->head = (queue->head + 1) & (queue->capacity - 1);
     queue->count--;
     queue->has_begun = false;
-    if (queue->count == 0)
-        queue->start_frames = queue->start_bytes = 0;
 }
 
 void queue_pop_packets(struct queue *queue, uint32_t bits)
@@ -107,11 +110,6 @@ void queue_start(struct queue *queue)
 void queue_started(struct queue *queue)
 {
     queue->is_starting = false;
-}
-
-void queue_skip_frame(struct queue *queue, uint16_t tracks)
-{
-    queue->refusing |= tracks;
 }
 
 static bool is_over(const struct queue *queue)

@@ -63,9 +63,6 @@ void queue_clear(struct queue *queue);
 void queue_start(struct queue *queue);
 void queue_started(struct queue *queue);
 
-/** A reader that begins amid a frame of these tracks (bits) gets the next one first. */
-void queue_skip_frame(struct queue *queue, uint16_t tracks);
-
 /**
  * Appends the packets of `mask`, as far as the limits allow. Takes a reference of its own.
  * Returns how many frames were discarded (also of those that had been waiting).

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cores import cores_awake, split_cores, take_precedence
 from figures import MISSED, REACHED, Table
 from load import LoadFailed
-from measure import FULL, QUICK, Bench, progress, split_cores
+from measure import FULL, QUICK, Bench, progress
 from programs import StartFailed, make_columns
 from rows import ROWS
 
@@ -27,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "build" / "bench"
 DOCS = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
-PRIORITY = 10
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -43,15 +43,6 @@ def parse_arguments() -> argparse.Namespace:
 def build_floor() -> Path:
     subprocess.run(["ninja", "--quiet", "-C", ROOT / "build", "tests/floor"], check=True)
     return ROOT / "build" / "tests" / "floor"
-
-
-def take_precedence() -> bool:
-    """Over whatever else runs here, for all programs alike: they inherit it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
-    except OSError:
-        return False
-    return True
 
 
 def raise_descriptor_limit() -> None:
@@ -122,7 +113,7 @@ def main() -> int:
     names = [arguments.row] if arguments.row else [
         name for name, row in ROWS.items() if arguments.full or not row.needs_full]
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder, cores_awake():
         bench = Bench(make_columns(arguments.millrace, floor), arguments.millrace, Path(folder),
                       FULL if arguments.full else QUICK, *split_cores())
         tables = measure(bench, names)

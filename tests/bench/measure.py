@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Plan:
     capacity_of: Sequence[str]
 
 
-QUICK = Plan(rounds=3, run_s=1, memory_s=2.5, starts=10, capacity_s=1, capacity_step=0.25,
+QUICK = Plan(rounds=3, run_s=1, memory_s=2.5, starts=10, capacity_s=1, capacity_step=0.15,
              capacity_of=("workers: 1",))
 FULL = Plan(rounds=24, run_s=2, memory_s=10, starts=30, capacity_s=8, capacity_step=0.05,
             capacity_of=("floor", "workers: 1", "MediaMTX"))
@@ -83,13 +82,6 @@ class Bench:
                 found[program.name].append(measure(program))
                 progress(".")
         return found
-
-
-def split_cores() -> tuple[list[int], list[int]]:
-    """For the server, and the last one for the generator: a thread that is woken now on its
-    waker's core and now on another costs twice as much there, and no two runs would be alike."""
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[:-1] or cores, cores[-1:]
 
 
 def progress(text: str) -> None:

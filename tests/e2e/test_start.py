@@ -44,18 +44,6 @@ def test_gop_cache_starts_with_the_keyframe(millrace: Servers, workers: str) -> 
                             assert (part.frame, part.part) == (frame, index)
 
 
-def test_a_reader_does_not_begin_amid_a_frame(millrace: Servers) -> None:
-    millrace(f"frameHold: 0s\n{PATHS}")
-    with Publisher("cam", start=False, parts=4) as publisher, Rtsp() as reader:
-        begun = publisher.video.write(4, False)
-        publisher.rtsp.send_frame(0, *begun[:2])
-        publisher.rtsp.expect(200, "OPTIONS", "cam")
-        reader.play("cam")
-        publisher.rtsp.send_frame(0, *begun[2:])
-        publisher.send_frame()
-        assert FramePart.of(first_packet(reader).payload)[:2] == (2, 0)
-
-
 def test_without_it_the_next_packet_is_the_first(millrace: Servers) -> None:
     millrace(PATHS)
     with Publisher("cam", start=False, keyframe_every=10) as publisher, Rtsp() as reader:

@@ -16,7 +16,7 @@ from harness.patience import patience
 
 DEFAULT_SETTINGS = "paths:\n  all_others:\n"
 LISTENS = r"\[RTSP\] started with listener"
-SANITIZER = re.compile(r"(Address|Thread|Leak|Memory|UndefinedBehavior)Sanitizer|runtime error:")
+SANITIZER = re.compile(r"(Address|Thread|Leak|Memory|UndefinedBehavior)Sanitizer|runtime error:|is left behind")
 START_LIMIT = 10
 STOP_LIMIT = 5  # as promised for SIGTERM
 
