@@ -220,6 +220,18 @@ static void answers_that_nobody_fetches_have_a_limit(void **state)
     trial_close(&trial);
 }
 
+static void sessions_on_a_connection_have_a_limit(void **state)
+{
+    struct trial trial;
+    trial_open(&trial, "");
+    test_peer_open(&trial.peer, &trial.test, TEST_WORKER);
+    for (int i = 1; i < RTSP_MAX_SESSIONS; i++)
+        test_peer_expect(&trial.peer, ASK_SETUP(0, "0-1") ASK_TEARDOWN, "200 200");
+    test_peer_expect(&trial.peer, ASK_SETUP(0, "0-1") ASK_PLAY ASK_GET_PARAMETER, "200 200 200");
+    test_peer_expect(&trial.peer, ASK_TEARDOWN ASK_OPTIONS, "200 closed");
+    trial_close(&trial);
+}
+
 static void silence_has_an_end(void **state)
 {
     static const struct {
@@ -230,6 +242,7 @@ static void silence_has_an_end(void **state)
         { "asked something", ASK_OPTIONS, "200", ASK_OPTIONS, 60 },
         { "set up, never played", ASK_SETUP(0, "0-1"), "200", "\r\n", 60 },
         { "a reader", TO_PLAY, ASK_GET_PARAMETER, 60 },
+        { "a reader's RTCP", TO_PLAY, "$\1\1\1" HUNDRED("xx") TEN("xxxxx") "xxxxxxx", 60 },
         { "announced", ASK_TO_PUBLISH_AT(OTHER_URL), "200 200 200", ASK_GET_PARAMETER, 60 },
         { "a publisher", TO_RECORD, ASK_GET_PARAMETER, 10 },
         { "a publisher that paused", ASK_TO_PUBLISH_AT(OTHER_URL) ASK_RECORD ASK_PAUSE,
@@ -285,5 +298,5 @@ static void half_a_message_is_no_sign_of_life(void **state)
 }
 
 TESTS(requests_may_be_cut_anywhere, line_ends_keep_a_connection_alive, messages_have_limits,
-      answers_that_nobody_fetches_have_a_limit, silence_has_an_end,
-      half_a_message_is_no_sign_of_life)
+      answers_that_nobody_fetches_have_a_limit, sessions_on_a_connection_have_a_limit,
+      silence_has_an_end, half_a_message_is_no_sign_of_life)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+
+from harness.patience import patience
 
 from harness.publisher import Publisher
 from harness.rtp import FramePart, Packet
@@ -91,3 +95,13 @@ def test_readers_on_another_worker_get_everything(millrace: Servers, readers: in
     for client in clients:
         assert client.is_closed()
         client.close()
+
+
+def test_a_client_that_wants_udp_first_falls_back(millrace: Servers) -> None:
+    """As typed by everybody: no options."""
+    millrace("paths:\n  demo:\n    source: demo\n")
+    done = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of",
+                           "csv=p=0", "rtsp://127.0.0.1:8554/demo"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=patience(30))
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split()) == ["h264", "opus"]
