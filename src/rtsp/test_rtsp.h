@@ -46,11 +46,9 @@ inline ssize_t getrandom(void *out, size_t size, unsigned flags)
 /** What the server has drawn for a track of any publisher's: four of those bytes, from the last. */
 static inline uint32_t test_rtsp_ssrc(unsigned track)
 {
-    uint32_t ssrc;
-    uint8_t  bytes[16];
-    (void)getrandom(bytes, sizeof(bytes), 0);
-    memcpy(&ssrc, bytes + 12 - 4 * (track % 4), sizeof(ssrc));
-    return ssrc;
+    uint32_t words[4];
+    (void)getrandom(words, sizeof(words), 0);
+    return words[3 - track % 4];
 }
 
 /** From YAML, which may begin with indented entries of `paths`; any path may be published to. */

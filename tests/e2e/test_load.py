@@ -83,24 +83,34 @@ def test_video_is_as_announced(load: Any, folder: Path, size: tuple[int, int], f
                                interval: str, bitrate: str) -> None:
     """Shape by ffprobe, every picture by ffmpeg, which stops at the first thing it dislikes."""
     url = f"rtsp://127.0.0.1:{PULL_PORT}/cam1"
-    source = load("--pull", "--url", f"rtsp://127.0.0.1:{PULL_PORT}/cam%d", "--size",
-                  f"{size[0]}x{size[1]}", "--fps", fps, "--keyframe-interval", interval,
-                  "--bitrate", bitrate, "--duration", "2m")
-    wait_until(lambda: is_listening(PULL_PORT), "load listens")
+
+    def serve() -> Any:  # its run ends when the one who pulls has left
+        source = load("--pull", "--url", f"rtsp://127.0.0.1:{PULL_PORT}/cam%d", "--size",
+                      f"{size[0]}x{size[1]}", "--fps", fps, "--keyframe-interval", interval,
+                      "--bitrate", bitrate, "--duration", "2m")
+        wait_until(lambda: is_listening(PULL_PORT), "load listens")
+        return source
+
+    def end(source: Any) -> None:
+        if source.process.poll() is None:
+            source.process.send_signal(signal.SIGINT)
+        source.wait(status=None)
+
+    source = serve()
     (stream,) = ffprobe_streams(url)
+    end(source)
     assert stream["codec_name"] == "h264" and stream["has_b_frames"] == 0
     assert (stream["width"], stream["height"]) == size
     top, bottom = str(stream["r_frame_rate"]).split("/")
     assert int(top) / int(bottom) == pytest.approx(float(fps), rel=0.001)
     frames = 20
-    decode = ffmpeg(folder, "decode", "-loglevel", "info", "-xerror", "-err_detect", "explode",
+    source = serve()
+    output = ffmpeg(folder, "decode", "-loglevel", "info", "-xerror", "-err_detect", "explode",
                     "-rtsp_transport", "tcp", "-i", url, "-frames:v", str(frames),
-                    "-fps_mode", "passthrough", "-f", "framemd5", "-")
-    output = decode.wait()
+                    "-fps_mode", "passthrough", "-f", "framemd5", "-").wait()
+    end(source)
     assert len(re.findall(r"^0, ", output, re.M)) == frames
     assert not re.search(r"error|corrupt|invalid|conceal", output, re.I), output
-    source.process.send_signal(signal.SIGINT)
-    source.wait(status=None)
 
 
 def is_listening(port: int) -> bool:
