@@ -5,7 +5,7 @@
  *          waits on a lock-free stack, which the owner empties in one exchange when it has nothing
  *          else. At most `keep` free objects are held, the rest go back to malloc.
  * Owner:   the one thread that calls pool_take(). When it has ended, another one may take its
- * place, or call pool_fini().
+ *          place, or call pool_fini().
  */
 #pragma once
 #include <stdatomic.h>

@@ -42,7 +42,7 @@ enum codec_kind { CODEC_DATA, CODEC_VIDEO, CODEC_AUDIO };
 enum codec_packet_flag {
     CODEC_STARTS_KEYFRAME = 1, /* first byte of a picture that a decoder can begin with, or
                                   parameter sets in front of it */
-    CODEC_HAS_PARAMS = 2,      /* holds a parameter set: codec_h26x_visit_params() finds it */
+    CODEC_HAS_PARAMS = 2,      /* holds a parameter set: h264_visit_params() and its like find it */
 };
 
 struct codec {

@@ -2,9 +2,9 @@
  * timer: many timers on one loop, kept in a heap: starting, stopping and freeing one is a plain
  * call, without a handle that must be closed first.
  *
- * Units:   ns of the monotonic clock; the loop wakes with a resolution of a millisecond, never
- * early. Owner:   embedded in its user's struct; must be stopped before that is freed. Threads: the
- * loop's.
+ * Units:   ns of the monotonic clock; the loop wakes in steps of a millisecond, never early.
+ * Owner:   embedded in its user's struct; must be stopped before that is freed.
+ * Threads: the loop's.
  */
 #pragma once
 #include <stdbool.h>

@@ -7,7 +7,8 @@
  * number and has to give it back. An entry with an expression makes paths on first use and drops
  * them when unused.
  *
- * Thread:  path_ask() and path_release() from any; the rest on main.
+ * Thread:  path_ask(), path_move(), path_release() and what makes and frees requests from any;
+ *          the rest on main.
  */
 #pragma once
 #include <stdbool.h>

@@ -6,8 +6,8 @@
  * worker is busy for more than PLACEMENT_FULL per cent of the time do new readers go elsewhere;
  * or always, with `spread_readers`.
  *
- * Thread:  main. Busy is the CPU time of a worker's thread over the last second or so; nobody
- *          ticks for it.
+ * Thread:  main. Busy is the CPU time of a worker's thread over the last second or so, looked at
+ *          by whoever places something and once a second while there is somebody to serve.
  */
 #pragma once
 #include <stdint.h>
@@ -18,7 +18,7 @@ enum { PLACEMENT_FULL = 60, PLACEMENT_MAX_WORKERS = 256 };
 
 struct placement;
 
-/** `workers[1..count]` are their loops. `on_pick` is called whenever something is placed. */
+/** `workers[1..count]` are their loops. `on_pick` is called with each placement_pick(). */
 struct placement *placement_create(struct loop **workers, unsigned count, bool spread_readers,
                                    void (*on_pick)(void));
 

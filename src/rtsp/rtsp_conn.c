@@ -361,6 +361,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         loop_mark_dirty(conn->loop, &conn->dirty);
 }
 
+_Static_assert((int)RTSP_MAX_PATH == (int)PATH_MAX_NAME, "what a URL names, main can be asked for");
+
 /* Asking main */
 
 static void on_kick(struct loop *loop, struct slot_id session, const char *reason)

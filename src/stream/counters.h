@@ -25,7 +25,7 @@
     ROW(OUTBOUND_RTCP, "outboundRTCPPackets", SESSION, "RTCP packets sent")                        \
     ROW(OUTBOUND_DISCARDED, "outboundFramesDiscarded", PATH | SESSION,                             \
         "frames that a slow reader did not get")                                                   \
-    ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write media, and waits")           \
+    ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write on connections")             \
     ROW(COPIED_BYTES, "copiedBytes", LOOP, "bytes of media moved by the program itself")
 
 #define COUNTER_ENUM(name, text, scopes, help) COUNTER_##name,

@@ -5,6 +5,9 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "stream/batch.h"
+
+_Static_assert((int)SDP_MAX_MEDIA == (int)STREAM_MAX_TRACKS, "a medium is a track");
 
 /* Writes `sdp` in its final form and keeps views into that. */
 static struct description *create(const struct sdp *sdp)

@@ -3,7 +3,7 @@
  * wait for the rest of their frame.
  *
  * Owner:   the program; one for each worker.
- * Thread:  the worker's, but for hub_post_...() of stream.h.
+ * Thread:  the worker's; other workers post mail to its loop, and count it in `backlog`.
  */
 #pragma once
 #include <stdbool.h>
