@@ -21,8 +21,7 @@ ssize_t interleaved_parse(struct span in, struct interleaved_frame *out)
     return (ssize_t)(INTERLEAVED_HEADER + len);
 }
 
-/* Could a frame or a message begin here, as far as its bytes are there? */
-static bool is_start(struct span in, unsigned channels)
+bool interleaved_may_start(struct span in, unsigned channels)
 {
     /* Whole words: single capitals occur in rubbish much too often. */
     static const char *const words[] = {
@@ -43,7 +42,7 @@ static bool is_start(struct span in, unsigned channels)
 size_t interleaved_resync(struct span in, unsigned channels)
 {
     for (size_t at = 1; at < in.len; at++) {
-        if (is_start(span_skip(in, at), channels))
+        if (interleaved_may_start(span_skip(in, at), channels))
             return at;
     }
     return in.len;

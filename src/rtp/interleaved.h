@@ -3,6 +3,7 @@
  * a 16-bit length, a packet.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,6 +18,12 @@ struct interleaved_frame {
 
 /** Returns bytes used. -EAGAIN: more bytes are needed. -EBADMSG: no frame starts here. */
 ssize_t interleaved_parse(struct span in, struct interleaved_frame *out);
+
+/**
+ * Could a frame on one of the first `channels`, or a message with a method that is known, begin
+ * here, as far as the bytes are there? `in` is not empty.
+ */
+bool interleaved_may_start(struct span in, unsigned channels);
 
 /**
  * How many bytes to pass over to reach the next '$' whose channel is one of the first `channels`,

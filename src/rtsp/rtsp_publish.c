@@ -118,6 +118,15 @@ static unsigned channels_end(const struct rtsp_session *session)
     return end;
 }
 
+/* Some cameras write it between frames, or cut one short. */
+static ssize_t pass_over_rubbish(struct rtsp_session *session, struct span in)
+{
+    size_t len = interleaved_resync(in, channels_end(session));
+    counters_add(session->counters, COUNTER_INBOUND_ERRORS, 1);
+    ingest_skip(session->ingest, len);
+    return (ssize_t)len;
+}
+
 /* A request amid the packets. Its bytes are held while it is answered: it may end the stream. */
 static ssize_t on_request(struct rtsp_session *session, struct span in)
 {
@@ -127,14 +136,11 @@ static ssize_t on_request(struct rtsp_session *session, struct span in)
         ingest_skip(session->ingest, 1);
         return 1;
     }
+    if (!interleaved_may_start(in, 0))
+        return pass_over_rubbish(session, in);
     ssize_t used = message_parse(in, &message);
-    if (used == -EBADMSG || used == -EPROTONOSUPPORT) {
-        /* Some cameras write rubbish between frames, or cut one short. */
-        used = (ssize_t)interleaved_resync(in, channels_end(session));
-        counters_add(session->counters, COUNTER_INBOUND_ERRORS, 1);
-        ingest_skip(session->ingest, (size_t)used);
-        return used;
-    }
+    if (used == -EBADMSG || used == -EPROTONOSUPPORT)
+        return pass_over_rubbish(session, in);
     if (used > MESSAGE_MAX_HEAD || (used == -EAGAIN && in.len > MESSAGE_MAX_HEAD))
         return -EMSGSIZE; /* it would have to fit into a slab with its body */
     if (used < 0)

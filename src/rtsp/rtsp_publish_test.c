@@ -129,6 +129,8 @@ static void rubbish_between_packets_is_passed_over(void **state)
         { "nothing", BYTES(""), 0 },
         { "zeros", BYTES("\0\0\0\0\0\0"), 0 },
         { "small letters", BYTES("rubbish"), 0 },
+        { "capital letters", BYTES("AB CD\nE\n"), 0 },
+        { "half a word", BYTES("TEAR"), 0 },
         { "high bytes", BYTES("\xff\xfe\x80"), 0 },
         { "a frame of nobody's channel", BYTES("$\x63\0\4abcd"), 0 },
         { "a packet that is none", BYTES("$\x0a\0\4abcd"), 0 },

@@ -116,7 +116,7 @@ static void each_method_in_each_state(void **state)
         { ASK("REDIRECT", TEST_URL, IN_SESSION),
           { "closed", "closed", "closed", "closed", "closed", "closed", "closed" } },
         { "GET / HTTP/1.1\r\nHost: server\r\n\r\n",
-          { "400 closed", "400 closed", "400 closed", "400 closed", "400 closed", "400 closed",
+          { "400 closed", "400 closed", "400 closed", "400 closed", "400 closed", " record",
             "400 closed" } },
         { "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n",
           { " none", " initial", " pre-play", " play", " pre-record", " record", " none" } },
