@@ -110,55 +110,67 @@ static bool next_unit(struct units *units, struct span *nal)
     return false;
 }
 
-unsigned h264_inspect(struct span payload)
+/* In what the two differ, as far as packets go. */
+struct family {
+    const uint8_t *flags; /* by type */
+    uint8_t (*type_of)(struct span nal);
+    size_t  header; /* bytes in front of a NAL unit's payload, and of a fragment's own header */
+    uint8_t aggregate, fragment;
+    uint8_t type_mask; /* of a fragment's header */
+};
+
+static const struct family h264 = {
+    h264_flags, h264_type, 1, H264_NAL_STAP_A, H264_NAL_FU_A, 0x1f
+};
+static const struct family h265 = { h265_flags, h265_type, 2, H265_NAL_AP, H265_NAL_FU, 0x3f };
+
+static unsigned inspect(const struct family *family, struct span payload)
 {
-    if (payload.len < 1)
+    if (payload.len < family->header)
         return 0;
-    uint8_t type = h264_type(payload);
-    if (type == H264_NAL_FU_A) {
-        bool is_first = payload.len > 1 && payload.p[1] & 0x80;
-        return is_first ? h264_flags[payload.p[1] & 0x1f] & STARTS : 0;
+    uint8_t type = family->type_of(payload);
+    if (type == family->fragment) {
+        if (payload.len <= family->header || !(payload.p[family->header] & 0x80))
+            return 0;
+        return family->flags[payload.p[family->header] & family->type_mask] & STARTS;
     }
     unsigned     flags = 0;
-    struct units units = units_of(payload, type == H264_NAL_STAP_A, 1);
+    struct units units = units_of(payload, type == family->aggregate, family->header);
     struct span  nal;
     while (next_unit(&units, &nal))
-        flags |= h264_flags[h264_type(nal)];
+        flags |= family->flags[family->type_of(nal)];
     return flags;
+}
+
+unsigned h264_inspect(struct span payload)
+{
+    return inspect(&h264, payload);
 }
 
 unsigned h265_inspect(struct span payload)
 {
-    if (payload.len < 2)
-        return 0;
-    uint8_t type = h265_type(payload);
-    if (type == H265_NAL_FU) {
-        bool is_first = payload.len > 2 && payload.p[2] & 0x80;
-        return is_first ? h265_flags[payload.p[2] & 0x3f] & STARTS : 0;
-    }
-    unsigned     flags = 0;
-    struct units units = units_of(payload, type == H265_NAL_AP, 2);
-    struct span  nal;
-    while (next_unit(&units, &nal))
-        flags |= h265_flags[h265_type(nal)];
-    return flags;
+    return inspect(&h265, payload);
 }
 
 /*
  * A NAL unit holds no start code, so one that is found in a parameter set begins the next: there
  * are cameras that send the sets, and the picture too, in one such "NAL unit".
  */
-static void visit_params(struct units units, const uint8_t *flags, uint8_t (*type_of)(struct span),
-                         h26x_param_fn *on_param, void *arg)
+static void visit_params(const struct family *family, struct span payload, h26x_param_fn *on_param,
+                         void *arg)
 {
+    if (payload.len < family->header || family->type_of(payload) == family->fragment)
+        return;
+    struct units units =
+        units_of(payload, family->type_of(payload) == family->aggregate, family->header);
     struct span unit;
     while (next_unit(&units, &unit)) {
-        if (!(flags[type_of(unit)] & PARAMS))
+        if (!(family->flags[family->type_of(unit)] & PARAMS))
             continue;
         struct span nal = cut_nal(&unit);
         do {
-            uint8_t type = type_of(nal);
-            if (flags[type] & PARAMS)
+            uint8_t type = family->type_of(nal);
+            if (family->flags[type] & PARAMS)
                 on_param(arg, type, nal);
         } while (h26x_next_annexb(&unit, &nal));
     }
@@ -166,16 +178,10 @@ static void visit_params(struct units units, const uint8_t *flags, uint8_t (*typ
 
 void h264_visit_params(struct span payload, h26x_param_fn *on_param, void *arg)
 {
-    if (payload.len < 1 || h264_type(payload) == H264_NAL_FU_A)
-        return;
-    visit_params(units_of(payload, h264_type(payload) == H264_NAL_STAP_A, 1), h264_flags, h264_type,
-                 on_param, arg);
+    visit_params(&h264, payload, on_param, arg);
 }
 
 void h265_visit_params(struct span payload, h26x_param_fn *on_param, void *arg)
 {
-    if (payload.len < 2 || h265_type(payload) == H265_NAL_FU)
-        return;
-    visit_params(units_of(payload, h265_type(payload) == H265_NAL_AP, 2), h265_flags, h265_type,
-                 on_param, arg);
+    visit_params(&h265, payload, on_param, arg);
 }
