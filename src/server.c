@@ -99,10 +99,6 @@ static void on_activity(void)
 
 /* Workers */
 
-static void on_worker_start(struct loop *loop)
-{
-}
-
 static struct hub_settings make_hub_settings(const struct conf *conf)
 {
     return (struct hub_settings){
@@ -135,7 +131,7 @@ static void start_workers(void)
         hub_init(server.hubs[i], server.loops[i], server.hubs, &server.hub_settings);
     }
     for (unsigned i = 1; i <= server.worker_count; i++)
-        loop_start_thread(server.loops[i], on_worker_start);
+        loop_start_thread(server.loops[i]);
     server.placement =
         placement_create(server.loops, server.worker_count, conf->spread_readers, on_activity);
 }
@@ -150,8 +146,10 @@ static void on_worker_stop(struct loop *loop)
 /* What was posted while the threads ended is handled here, until nothing is left anywhere. */
 static void join_workers(void)
 {
-    for (unsigned i = 1; i <= server.worker_count; i++)
+    for (unsigned i = 1; i <= server.worker_count; i++) {
         loop_join(server.loops[i]);
+        hub_adopt(server.hubs[i]);
+    }
     bool had_any;
     do {
         had_any = false;

@@ -45,11 +45,16 @@ void pool_fini(struct pool *pool)
     }
 }
 
+void pool_adopt(struct pool *pool)
+{
+    pool->owner = &thread_mark;
+}
+
 void *pool_take(struct pool *pool)
 {
-    /* The first one, or who finishes for a thread that has ended; else others would read it now. */
-    if (pool->owner != &thread_mark)
-        pool->owner = &thread_mark;
+    if (!pool->owner)
+        pool_adopt(pool);
+    ASSERT(pool->owner == &thread_mark);
     if (!pool->free)
         collect(pool);
     struct pool_item *item = pool->free;

@@ -4,8 +4,8 @@
  * Shape:   what the owner gives back is what it takes next, while it is warm. What others give back
  *          waits on a lock-free stack, which the owner empties in one exchange when it has nothing
  *          else. At most `keep` free objects are held, the rest go back to malloc.
- * Owner:   the one thread that calls pool_take(). When it has ended, another one may take its
- *          place, or call pool_fini().
+ * Owner:   the one thread that calls pool_take(), from its first call on. When it has ended,
+ *          another one may take its place by pool_adopt(), or call pool_fini().
  */
 #pragma once
 #include <stdatomic.h>
@@ -34,6 +34,9 @@ void pool_init(struct pool *pool, size_t size, size_t keep);
 
 /** Every object must have been given back. */
 void pool_fini(struct pool *pool);
+
+/** The calling thread is the owner now; the one before it has ended. */
+void pool_adopt(struct pool *pool);
 
 /** Not cleared but for its struct pool_item. */
 void *pool_take(struct pool *pool);

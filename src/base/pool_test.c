@@ -150,6 +150,7 @@ static void a_pool_may_change_hands(void **state)
     open_pool(&pool);
     assert_int_equal(pthread_create(&thread, NULL, take_two, &pool), 0);
     assert_int_equal(pthread_join(thread, &left), 0);
+    pool_adopt(&pool);
     struct thing *mine = pool_take(&pool);
     assert_int_equal(pool.out, 2);
     pool_give(left);

@@ -257,15 +257,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 static int listen_at(const struct address *address)
 {
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    static const int on = 1, off = 0;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (address->storage.ss_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0 ||
-        listen(fd, BACKLOG) < 0) {
+    int fd = address_bind_tcp(address);
+    if (fd >= 0 && listen(fd, BACKLOG) < 0) {
         int err = -errno;
         (void)close(fd);
         return err;

@@ -24,5 +24,11 @@ int address_parse(const char *text, struct address *out, struct errmsg *why);
 /** `127.0.0.1:5000` or `[::1]:5000`; an IPv4 address mapped into IPv6 is written as IPv4. */
 void address_format(const struct address *address, char out[ADDRESS_TEXT]);
 
+/**
+ * A bound TCP socket that does not listen yet; its address may be in use by connections of the
+ * past. -errno.
+ */
+int address_bind_tcp(const struct address *address);
+
 /** Sends to no other machine: 127.0.0.0/8 or ::1. */
 bool address_is_loopback(const struct address *address);

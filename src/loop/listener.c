@@ -33,20 +33,16 @@ struct listener {
 
 static int open_socket(const struct address *address)
 {
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = address_bind_tcp(address);
     if (fd < 0)
-        return -errno;
-    int on = 1, off = 0;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (address->storage.ss_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+        return fd;
+    static const int on = 1;
     /* Accepted sockets inherit these: one call here in place of one a client. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_alive_s, sizeof(keep_alive_s));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_alive_s, sizeof(keep_alive_s));
-    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) < 0 ||
-        listen(fd, BACKLOG) < 0) {
+    if (listen(fd, BACKLOG) < 0) {
         int err = -errno;
         (void)close(fd);
         return err;

@@ -150,30 +150,21 @@ bool loop_finish_messages(struct loop *loop)
     return had_any;
 }
 
-struct thread_start {
-    struct loop *loop;
-    void (*on_start)(struct loop *loop);
-};
-
 static void *run_thread(void *arg)
 {
-    struct thread_start start = *(struct thread_start *)arg;
-    mem_free(arg);
-    (void)pthread_setname_np(pthread_self(), start.loop->name);
+    struct loop *loop = arg;
+    (void)pthread_setname_np(pthread_self(), loop->name);
     crash_init_thread();
-    start.on_start(start.loop);
-    loop_run(start.loop);
+    loop_run(loop);
     return NULL;
 }
 
-void loop_start_thread(struct loop *loop, void (*on_start)(struct loop *loop))
+void loop_start_thread(struct loop *loop)
 {
-    struct thread_start *start = mem_new(struct thread_start);
-    *start = (struct thread_start){ loop, on_start };
     pthread_attr_t attributes;
     (void)pthread_attr_init(&attributes);
     (void)pthread_attr_setstacksize(&attributes, WORKER_STACK);
-    int err = pthread_create(&loop->thread, &attributes, run_thread, start);
+    int err = pthread_create(&loop->thread, &attributes, run_thread, loop);
     ASSERT(err == 0);
     (void)pthread_attr_destroy(&attributes);
 }

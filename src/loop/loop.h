@@ -67,8 +67,8 @@ void loop_fini(struct loop *loop);
 /** Runs until loop_stop() was handled and every handle on it is closed. */
 void loop_run(struct loop *loop);
 
-/** Runs the loop on a thread of its own; `on_start` is called there first. */
-void loop_start_thread(struct loop *loop, void (*on_start)(struct loop *loop));
+/** Runs the loop on a thread of its own. */
+void loop_start_thread(struct loop *loop);
 
 /**
  * Makes `on_stop` be called on the loop's thread; it closes what lives there, so that the loop

@@ -139,8 +139,10 @@ static void start_source(struct path *path)
 static void on_close_after(void *arg)
 {
     struct path *path = arg;
-    if (path->publisher)
-        kick_publisher(path, "not needed by anyone");
+    if (!path->publisher)
+        return;
+    LOG(&path->log, LOG_INFO, "source stopped: not needed by anyone");
+    kick_publisher(path, "not needed by anyone");
 }
 
 /* Nobody reads what the server itself provides: it ends after a while. */
@@ -164,7 +166,8 @@ static void handle_read(struct path *path, struct path_request *request)
         stop_source_later(path);
         return;
     }
-    if (!path->source) {
+    bool has_successor = path->state == PATH_CLOSING && !list_is_empty(&path->publishing);
+    if (!path->source && !has_successor) {
         request_refuse(request, PATH_NO_STREAM, "no stream is available on path '%s'", path->name);
         return;
     }

@@ -90,7 +90,7 @@ void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to)
                                 .server = conn->server,
                                 .fd = conn->fd,
                                 .is_moved = true,
-                                .had_session = conn->had_session,
+                                .past = conn->past,
                                 .in = conn->in,
                                 .out = conn->out,
                                 .answer = conn->answer };
@@ -433,7 +433,7 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
                                 .in = seed->in,
                                 .out = seed->out,
                                 .answer = seed->answer,
-                                .had_session = seed->had_session };
+                                .past = seed->past };
     int err = uv_poll_init(&loop->uv, &conn->poll, conn->fd);
     if (err < 0) { /* no memory, or more than a user may watch */
         LOG(&conn->server->log, LOG_ERROR, "cannot watch a connection: %s", err_text(err));

@@ -115,7 +115,6 @@ static void line_ends_keep_a_connection_alive(void **state)
         { "nothing said yet", "", "" },
         { "asked something", ASK_OPTIONS, "200" },
         { "reading", TO_PLAY },
-        { "publishing", TO_RECORD },
     };
     struct trial trial;
     trial_open(&trial, "");
@@ -202,7 +201,6 @@ static void answers_that_nobody_fetches_have_a_limit(void **state)
     } cases[] = {
         { "nothing else", "", "" },
         { "reading", TO_PLAY },
-        { "publishing", TO_RECORD },
     };
     struct trial trial;
     trial_open(&trial, "");

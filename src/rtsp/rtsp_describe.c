@@ -91,8 +91,8 @@ int rtsp_on_describe(struct rtsp_conn *conn, const struct message *request)
     }
     bool is_there = conn->attach == RTSP_ATTACHED;
     conn->attach = RTSP_DETACHED;
-    if (!is_there && !conn->has_retried) {
-        conn->has_retried = true;
+    if (!is_there && !conn->past.has_retried) {
+        conn->past.has_retried = true;
         return rtsp_on_describe(conn, request);
     }
     if (!is_there)

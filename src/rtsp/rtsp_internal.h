@@ -90,6 +90,13 @@ struct rtsp_session {
     struct timer report_timer;
 };
 
+/* What a connection remembers wherever it lives. */
+struct rtsp_past {
+    bool    had_session;
+    bool    has_retried; /* for this request, as the stream had just gone */
+    uint8_t torn_down;   /* sessions */
+};
+
 /* As above. */
 struct rtsp_conn {
     struct rtsp_session *session;
@@ -113,13 +120,11 @@ struct rtsp_conn {
     bool                 is_again;   /* the request was suspended, and logged then */
     bool                 is_blocked; /* the socket takes no more for now */
     char                *last_words; /* not NULL: the reason to close when all is sent */
-    bool                 had_session;
-    uint8_t              torn_down;   /* sessions */
-    bool                 is_spent;    /* named a session that never was: the next request ends it */
-    bool                 has_retried; /* for this request, as the stream had just gone */
-    enum rtsp_attach     attach;      /* of `probe` */
-    struct reader        probe;       /* DESCRIBE reads no packets, only what the stream is */
-    int64_t              blocked_ns;  /* since when */
+    struct rtsp_past     past;
+    bool                 is_spent;   /* named a session that never was: the next request ends it */
+    enum rtsp_attach     attach;     /* of `probe` */
+    struct reader        probe;      /* DESCRIBE reads no packets, only what the stream is */
+    int64_t              blocked_ns; /* since when */
 };
 
 /* What travels to the worker where a connection is to live. */
@@ -129,7 +134,7 @@ struct rtsp_seed {
     int                  fd;
     char                 peer[ADDRESS_TEXT];
     bool                 is_moved; /* it has lived on another worker */
-    bool                 had_session;
+    struct rtsp_past     past;
     struct buf           in, out;
     struct path_request *answer;
 };

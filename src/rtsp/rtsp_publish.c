@@ -100,6 +100,7 @@ static void on_frame(struct rtsp_session *session, const struct interleaved_fram
 {
     bool is_rtcp;
     int  track = rtsp_session_find_channel(session, frame->channel, &is_rtcp);
+    session->conn->heard_ns = loop_now(session->conn->loop);
     if (track >= 0 && !is_rtcp) {
         (void)ingest_take_packet(session->ingest, (unsigned)track, len);
         return;
@@ -122,7 +123,7 @@ static unsigned channels_end(const struct rtsp_session *session)
 static ssize_t pass_over_rubbish(struct rtsp_session *session, struct span in)
 {
     size_t len = interleaved_resync(in, channels_end(session));
-    counters_add(session->counters, COUNTER_INBOUND_ERRORS, 1);
+    ingest_count_error(session->ingest);
     ingest_skip(session->ingest, len);
     return (ssize_t)len;
 }
@@ -132,7 +133,7 @@ static ssize_t on_request(struct rtsp_session *session, struct span in)
 {
     struct rtsp_conn *conn = session->conn;
     struct message    message;
-    if (in.p[0] == '\r' || in.p[0] == '\n') { /* a sign of life, as in rtsp_conn.c */
+    if (in.p[0] == '\r' || in.p[0] == '\n') { /* as in rtsp_conn.c, but no sign of media */
         ingest_skip(session->ingest, 1);
         return 1;
     }
@@ -146,6 +147,7 @@ static ssize_t on_request(struct rtsp_session *session, struct span in)
     if (used < 0)
         return used;
     ingest_skip(session->ingest, (size_t)used);
+    conn->heard_ns = loop_now(conn->loop);
     if (message.is_response)
         return used;
     struct slab *slab = slab_ref(session->ingest->slab);
@@ -185,7 +187,6 @@ static int handle_all(struct rtsp_session *session)
     ssize_t           used;
     do {
         used = handle_one(session);
-        conn->heard_ns = used > 0 ? loop_now(conn->loop) : conn->heard_ns;
     } while (used > 0 && is_recording(conn, session) && !conn->last_words);
     if (is_recording(conn, session))
         ingest_end_turn(session->ingest);

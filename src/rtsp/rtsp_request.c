@@ -182,7 +182,7 @@ static int on_teardown(struct rtsp_conn *conn, const struct message *request)
     (void)snprintf(reason, sizeof(reason), "torn down by %s", conn->peer);
     conn->session = rtsp_session_destroy(conn->session, reason);
     rtsp_respond(conn, request, &response);
-    if (++conn->torn_down == RTSP_MAX_SESSIONS)
+    if (++conn->past.torn_down == RTSP_MAX_SESSIONS)
         rtsp_conn_close_later(conn, "too many sessions on one connection");
     return 0;
 }
@@ -237,7 +237,7 @@ static int check_session(struct rtsp_conn *conn, const struct message *request)
         return 1;
     }
     (void)rtsp_refuse(conn, request, 454, "session not found");
-    conn->is_spent = !conn->had_session;
+    conn->is_spent = !conn->past.had_session;
     return 1;
 }
 
@@ -253,7 +253,7 @@ int rtsp_request_handle(struct rtsp_conn *conn, const struct message *request)
     if (!conn->is_again) {
         LOG(&conn->log, LOG_DEBUG, "[c->s] %.*s %.*s", SPAN_ARGS(request->method),
             SPAN_ARGS(request->url));
-        conn->has_retried = false;
+        conn->past.has_retried = false;
     }
     conn->is_again = false;
     if (request->protocol == MESSAGE_HTTP)

@@ -13,7 +13,7 @@ struct rtsp_session *rtsp_session_create(struct rtsp_conn *conn)
     log_context_init(&session->log, "[session %.8s]", session->id);
     session->log.parent = &conn->server->log;
     rtsp_read_init(session);
-    conn->had_session = true;
+    conn->past.had_session = true;
     LOG(&session->log, LOG_INFO, "created by %s", conn->peer);
     return session;
 }

@@ -175,9 +175,9 @@ static int set_up_reading(struct rtsp_conn *conn, struct setup *setup, unsigned 
 static int retry(struct rtsp_conn *conn, struct setup *setup)
 {
     conn->session = rtsp_session_destroy(conn->session, "the stream has gone");
-    if (conn->has_retried)
+    if (conn->past.has_retried)
         return rtsp_refuse(conn, setup->request, 404, "the stream has gone");
-    conn->has_retried = true;
+    conn->past.has_retried = true;
     rtsp_conn_ask(conn, path_request_new(PATH_READ), setup->url.path);
     return -EINPROGRESS;
 }

@@ -202,23 +202,19 @@ int rtsp_write_flush(struct rtsp_conn *conn)
     struct sent   sent = { 0 };
     int           err = 0;
     unsigned      calls = 0;
-    for (; calls < WRITES_A_TURN; calls++) {
+    while (err == 0 && calls < WRITES_A_TURN) {
         gather_all(&gather, conn);
         if (gather.bytes == 0)
             break;
         ssize_t len = send_gathered(conn->fd, &gather);
+        calls++;
         if (len < 0) {
             err = -errno;
-            calls++;
             break;
         }
         advance(conn, (size_t)len, &sent);
         if ((size_t)len < gather.bytes)
             err = -EAGAIN; /* the socket is full: asking it once more would only say so */
-        if (err < 0) {
-            calls++;
-            break;
-        }
     }
     count_sent(conn, &sent, calls);
     if (err == -EINTR || (err == 0 && calls == WRITES_A_TURN))

@@ -35,6 +35,14 @@ void hub_fini(struct hub *hub)
     hub->counters = counters_unref(hub->counters);
 }
 
+void hub_adopt(struct hub *hub)
+{
+    pool_adopt(&hub->batches);
+    pool_adopt(&hub->small_slabs);
+    pool_adopt(&hub->large_slabs);
+    pool_adopt(&hub->notices);
+}
+
 struct slab *hub_take_slab(struct hub *hub, bool is_large)
 {
     return is_large ? slab_take(&hub->large_slabs, SLAB_LARGE)

@@ -45,6 +45,9 @@ void hub_init(struct hub *hub, struct loop *loop, struct hub **others,
 /** Its streams must have ended and all batches must have come back. */
 void hub_fini(struct hub *hub);
 
+/** The calling thread finishes what is left to do for the worker's, which has ended. */
+void hub_adopt(struct hub *hub);
+
 /** A buffer of SLAB_SMALL or SLAB_LARGE bytes. */
 struct slab *hub_take_slab(struct hub *hub, bool is_large);
 

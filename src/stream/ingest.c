@@ -222,6 +222,12 @@ static void add_packet(struct ingest *ingest, unsigned track_index, struct packe
     ingest->holds_video = track->in_frame && track->unmarked_frames < TRUST_FRAMES;
 }
 
+void ingest_count_error(struct ingest *ingest)
+{
+    counters_add(ingest->counters, COUNTER_INBOUND_ERRORS, 1);
+    stream_count_error(ingest->stream);
+}
+
 int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
 {
     ASSERT(track_index < ingest->track_count && len >= INTERLEAVED_HEADER);
@@ -232,7 +238,7 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
     struct rtp_header    header;
     ingest->begin += (uint32_t)len;
     if (rtp_parse((struct span){ p, len - INTERLEAVED_HEADER }, &header) < 0) {
-        counters_add(ingest->counters, COUNTER_INBOUND_ERRORS, 1);
+        ingest_count_error(ingest);
         return -EBADMSG;
     }
     rtp_receiver_packet(&track->receiver, &header, track->clock_rate, loop_now(ingest->hub->loop));

@@ -79,6 +79,9 @@ struct span ingest_unparsed(const struct ingest *ingest);
  */
 int ingest_expect(struct ingest *ingest, size_t len);
 
+/** Something that was received made no sense. */
+void ingest_count_error(struct ingest *ingest);
+
 /** Passes over `len` bytes: a request, RTCP, rubbish. */
 void ingest_skip(struct ingest *ingest, size_t len);
 

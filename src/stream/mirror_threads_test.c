@@ -107,13 +107,11 @@ static void on_other_stop(struct loop *loop)
         stream_detach(&test.watchers[i].reader);
 }
 
-static void on_nothing(struct loop *loop)
-{
-}
-
 /* As a server ends: what is under way is handled when all threads have gone. */
 static void finish(struct test_hubs *hubs)
 {
+    for (unsigned i = 1; i <= hubs->count; i++)
+        hub_adopt(&hubs->hubs[i]);
     bool had_any;
     do {
         had_any = false;
@@ -135,7 +133,7 @@ static void two_threads_share_streams(void **state)
     test.publish.handle = on_publish;
     test.watch.handle = on_watch;
     for (unsigned i = 1; i <= 2; i++)
-        loop_start_thread(&hubs->loops[i], on_nothing);
+        loop_start_thread(&hubs->loops[i]);
     loop_post(&hubs->loops[OWNER], &test.publish);
     loop_post(&hubs->loops[OTHER], &test.watch);
     while (atomic_load(&test.published) < BATCHES)

@@ -144,6 +144,11 @@ void stream_publish(struct stream *stream, const struct batch *batch)
         report_publish(stream);
 }
 
+void stream_count_error(struct stream *stream)
+{
+    counters_add(stream->counters, COUNTER_INBOUND_ERRORS, 1);
+}
+
 void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_t ticks)
 {
     ASSERT(track < STREAM_MAX_TRACKS);

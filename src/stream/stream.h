@@ -71,6 +71,9 @@ struct stream *stream_end(struct stream *stream);
 /** Gives a frozen batch to everyone. Takes over the caller's reference. */
 void stream_publish(struct stream *stream, const struct batch *batch);
 
+/** Something that came from its publisher made no sense. */
+void stream_count_error(struct stream *stream);
+
 /** A publisher's sender report: from now on readers' reports follow its clock. */
 void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_t ticks);
 

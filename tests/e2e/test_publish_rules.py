@@ -95,12 +95,14 @@ def test_names_that_are_not_configured(millrace: Servers) -> None:
                 assert client.request("DESCRIBE", name).status == status, name
 
 
-@pytest.mark.parametrize("name", ["a~b", "a%20b", "%2e%2e/etc", "../cam", "a//../b", "/a", "a/",
-                                  "ä", "a?", ""])
-def test_bad_names(server: Server, name: str) -> None:
+@pytest.mark.parametrize("name, status", [
+    ("a~b", 400), ("a%20b", 400), ("%2e%2e/etc", 400), ("../cam", 400), ("a//../b", 400),
+    ("/a", 400), ("ä", 400), ("", 400), ("a/", 404), ("a?", 404),
+])
+def test_bad_names(server: Server, name: str, status: int) -> None:
     with Rtsp() as client:
         client.send_request("DESCRIBE", name)
-        assert client.read_response().status in (400, 404)
+        assert client.read_response().status == status
     server.stop()
 
 

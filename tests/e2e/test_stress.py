@@ -50,9 +50,9 @@ class Actor(threading.Thread):
             while time.monotonic() < self.end:
                 try:
                     self.act()
+                    self.turns += 1
                 except (OSError, Closed, Refused):
                     pass  # the others close paths and connections all the time
-                self.turns += 1
         except BaseException as why:
             self.complaint = why
 

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness.patience import PATIENCE
+from harness.patience import PATIENCE, patience
 from harness.publisher import H264_SDP, Publisher
 from harness.rtp import Packet, sender_report
 from harness.rtsp import Rtsp
 from harness.server import Servers
 
+SENDER_REPORT = 200
 QUICK = "readTimeout: 1s\nwriteTimeout: 1s\npaths:\n  all_others:\n"
 
 
@@ -54,6 +55,29 @@ def test_publisher_is_kept_by_other_signs_of_life(millrace: Servers, what: str) 
             else:
                 client.expect(200, "GET_PARAMETER", "cam")
             time.sleep(0.2)
+
+
+def test_empty_lines_do_not_keep_a_publisher(millrace: Servers) -> None:
+    server = millrace(QUICK)
+    with Rtsp() as client:
+        client.announce("cam", H264_SDP)
+        with pytest.raises(OSError):
+            for _ in range(200):
+                client.send(b"\r\n")
+                time.sleep(0.05)
+    server.wait_log("the publisher sends no packets")
+
+
+def test_reports_come_as_often_as_asked(millrace: Servers) -> None:
+    millrace("rtcpReportPeriod: 300ms\npaths:\n  all_others:\n")
+    with Publisher("cam"), Rtsp() as reader:
+        reader.play("cam")
+        times: list[float] = []
+        while len(times) < 4:
+            if reader.read_frame(1).payload[1] == SENDER_REPORT:
+                times.append(time.monotonic())
+    # the first one comes with the first packets
+    assert 0.8 < times[-1] - times[0] < patience(2)
 
 
 @pytest.mark.long
