@@ -29,6 +29,27 @@ enum {
     CONF_MAX_PATH_SETTINGS = 256,
     CONF_MAX_PATHS = 200000,   /* entries; 100 MB and a second to load */
     CONF_MAX_ENTRY_NAME = 250, /* bytes: a key of YAML, which ends at 1024 with all of it escaped */
+    CONF_MAX_LIST = 256,       /* items: the proxies of a large network of caches are about 200 */
+    CONF_MAX_ICE_SERVERS = 32, /* they are told to each viewer, in headers of an answer */
+    CONF_MAX_ITEM = 512,       /* bytes: the longest is a TURN username, 508 (RFC 8489, 14.3) */
+};
+
+/** A list of texts. */
+struct conf_list {
+    unsigned count;
+    char   **items;
+};
+
+/** One of webrtcICEServers2; texts are never NULL. */
+struct conf_ice_server {
+    char *url; /* stun:, turn: or turns: */
+    char *username, *password;
+    bool  client_only; /* for clients; not to be used by the server itself */
+};
+
+struct conf_ice_servers {
+    unsigned                count;
+    struct conf_ice_server *items;
 };
 
 struct setting;
@@ -60,6 +81,21 @@ struct conf {
     bool     rtsp;
     unsigned rtsp_transports; /* bits of enum conf_rtsp_transport */
     char    *rtsp_address;
+
+    bool                    webrtc;
+    bool                    webrtc_encryption;
+    char                   *webrtc_address;
+    char                   *webrtc_server_key, *webrtc_server_cert;
+    struct conf_list        webrtc_allow_origins;
+    struct conf_list        webrtc_trusted_proxies; /* CIDRs, as network.h writes them */
+    char                   *webrtc_local_udp_address, *webrtc_local_tcp_address; /* empty: off */
+    bool                    webrtc_ips_from_interfaces;
+    struct conf_list        webrtc_ips_from_interfaces_list; /* empty: all of them */
+    struct conf_list        webrtc_additional_hosts;
+    struct conf_ice_servers webrtc_ice_servers;
+    int64_t                 webrtc_stun_gather_timeout_ns;
+    int64_t                 webrtc_handshake_timeout_ns;
+    int64_t                 webrtc_track_gather_timeout_ns;
 
     /* Our own, beside MediaMTX's. */
     int64_t workers; /* 0: one a core */

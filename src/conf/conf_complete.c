@@ -43,26 +43,32 @@ static const struct yaml_node *find_map(const struct checker *checker, const str
     return yaml_get(yaml_get(root, BYTES("paths")), span_from_string(path->name));
 }
 
+static const struct yaml_node *find_value(const struct yaml_node *map, struct conf_key key)
+{
+    const struct yaml_node *node = yaml_get(map, span_from_string(key.name));
+    if (!node || node->kind != YAML_LIST || key.item < 0)
+        return node;
+    const struct yaml_node *item = node->first;
+    for (int i = 0; item && i < key.item; i++)
+        item = item->next;
+    return item ? item : node;
+}
+
 /* The value that counts: a variable's before the file's. */
-static int blame_value(struct checker *checker, const struct conf_path *path, const char *key,
+static int blame_value(struct checker *checker, const struct conf_path *path, struct conf_key key,
                        int err)
 {
     struct span variable = conf_find_variable(checker->input, checker->conf, path, key);
     if (variable.len > 0)
         return blame_variable(checker, variable, err);
-    const struct yaml_node *node = yaml_get(find_map(checker, path), span_from_string(key));
+    const struct yaml_node *node = find_value(find_map(checker, path), key);
     if (node)
         return blame_node(checker, node->line, node->column, err);
     return checker->input->file ? errmsg_prefix(checker->why, err, "%s", checker->input->file)
                                 : err;
 }
 
-static int blame_global(struct checker *checker, const char *key, int err)
-{
-    return blame_value(checker, NULL, key, err);
-}
-
-static int blame_defaults(struct checker *checker, const char *key, int err)
+static int blame_defaults(struct checker *checker, struct conf_key key, int err)
 {
     (void)errmsg_prefix(checker->why, err, "pathDefaults");
     return blame_value(checker, &checker->conf->defaults, key, err);
@@ -77,10 +83,10 @@ static int blame_entry(struct checker *checker, const struct conf_path *path, in
 }
 
 /* A path's value may be its own or inherited. */
-static int blame_path(struct checker *checker, const struct conf_path *path, const char *key,
+static int blame_path(struct checker *checker, const struct conf_path *path, struct conf_key key,
                       int err)
 {
-    const struct setting *setting = settings_find(SCOPE_PATH, span_from_string(key));
+    const struct setting *setting = settings_find(SCOPE_PATH, span_from_string(key.name));
     (void)errmsg_prefix(checker->why, err, "path '%s'", quote(span_from_string(path->name)).text);
     return blame_value(checker, conf_path_is_own(path, setting) ? path : &checker->conf->defaults,
                        key, err);
@@ -88,18 +94,28 @@ static int blame_path(struct checker *checker, const struct conf_path *path, con
 
 static int check_ranges(struct checker *checker)
 {
-    struct conf *conf = checker->conf;
+    struct conf    *conf = checker->conf;
+    struct conf_key key;
     for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++) {
-        int err = value_check(setting, setting_field(setting, conf), checker->why);
+        key.name = setting->name;
+        int err = value_check(setting, setting_field(setting, conf), &key.item, checker->why);
         if (err < 0)
-            return blame_global(checker, setting->name, err);
+            return blame_value(checker, NULL, key, err);
     }
     for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
-        int err = value_check(setting, setting_field(setting, &conf->defaults), checker->why);
+        key.name = setting->name;
+        int err =
+            value_check(setting, setting_field(setting, &conf->defaults), &key.item, checker->why);
         if (err < 0)
-            return blame_defaults(checker, setting->name, err);
+            return blame_defaults(checker, key, err);
     }
     return 0;
+}
+
+static int refuse_global(struct checker *checker, const char *name, const char *text)
+{
+    struct conf_key key = { name, -1 };
+    return blame_value(checker, NULL, key, errmsg_set(checker->why, -EINVAL, "%s", text));
 }
 
 static int check_addresses(struct checker *checker)
@@ -118,12 +134,31 @@ static int check_addresses(struct checker *checker)
         { conf->rtsp, conf->rtsp_address, "rtspAddress",
           "'rtspAddress' must be set when RTSP is enabled and RTSP encryption is 'no' or "
           "'optional'" },
+        { conf->webrtc, conf->webrtc_address, "webrtcAddress",
+          "'webrtcAddress' must be set when WebRTC is enabled" },
     };
     for (size_t i = 0; i < COUNT(servers); i++) {
         if (servers[i].is_on && !servers[i].address[0])
-            return blame_global(checker, servers[i].key,
-                                errmsg_set(checker->why, -EINVAL, "%s", servers[i].text));
+            return refuse_global(checker, servers[i].key, servers[i].text);
     }
+    return 0;
+}
+
+/* A session needs something to connect to, and clients have to know where that is. */
+static int check_webrtc(struct checker *checker)
+{
+    const struct conf *conf = checker->conf;
+    bool listens = conf->webrtc_local_udp_address[0] || conf->webrtc_local_tcp_address[0];
+    if (!conf->webrtc)
+        return 0;
+    if (!listens && conf->webrtc_ice_servers.count == 0)
+        return refuse_global(checker, "webrtcLocalUDPAddress",
+                             "at least one between 'webrtcLocalUDPAddress', "
+                             "'webrtcLocalTCPAddress' or 'webrtcICEServers2' must be filled");
+    if (listens && !conf->webrtc_ips_from_interfaces && conf->webrtc_additional_hosts.count == 0)
+        return refuse_global(checker, "webrtcIPsFromInterfaces",
+                             "at least one between 'webrtcIPsFromInterfaces' or "
+                             "'webrtcAdditionalHosts' must be filled");
     return 0;
 }
 
@@ -145,14 +180,15 @@ static int check_aliases(struct checker *checker)
 
 static int check_path(struct checker *checker, struct conf_path *path)
 {
-    const char *key;
-    int         err = path_check(path, &key, checker->why);
+    struct conf_key key = { .item = -1 };
+    int             err = path_check(path, &key.name, checker->why);
     if (err < 0)
-        return key ? blame_path(checker, path, key, err) : blame_entry(checker, path, err);
+        return key.name ? blame_path(checker, path, key, err) : blame_entry(checker, path, err);
     for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++) {
-        err = value_check(setting, setting_field(setting, path), checker->why);
+        key.name = setting->name;
+        err = value_check(setting, setting_field(setting, path), &key.item, checker->why);
         if (err < 0)
-            return blame_path(checker, path, setting->name, err);
+            return blame_path(checker, path, key, err);
     }
     return 0;
 }
@@ -163,6 +199,8 @@ int conf_complete(struct conf *conf, const struct conf_input *input, struct errm
     int            err = check_ranges(&checker);
     if (err == 0)
         err = check_addresses(&checker);
+    if (err == 0)
+        err = check_webrtc(&checker);
     if (err == 0)
         err = check_aliases(&checker);
     for (size_t i = 0; err == 0 && i < conf->path_count; i++) {

@@ -16,6 +16,7 @@ static const char *const prefixes[] = { "RTSP_", "MTX_" };
 
 struct variable {
     struct span name, value;
+    struct span rest; /* of the name, behind its prefix */
 };
 
 static struct variable split_variable(const char *entry)
@@ -24,7 +25,21 @@ static struct variable split_variable(const char *entry)
     ptrdiff_t   at = span_find(text, '=');
     if (at < 0)
         return (struct variable){ .name = text };
-    return (struct variable){ span_first(text, (size_t)at), span_skip(text, (size_t)at + 1) };
+    return (struct variable){ .name = span_first(text, (size_t)at),
+                              .value = span_skip(text, (size_t)at + 1) };
+}
+
+/* The next one with that prefix. `entries` may be NULL. */
+static bool next_variable(char ***entries, const char *prefix, struct variable *out)
+{
+    while (*entries && **entries) {
+        *out = split_variable(*(*entries)++);
+        if (span_starts_with(out->name, prefix)) {
+            out->rest = span_skip(out->name, strlen(prefix));
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_upper(struct span text)
@@ -79,10 +94,10 @@ static int read_path_variable(struct conf *conf, struct span rest, struct span v
     return err;
 }
 
-/* `rest` is the variable's name without its prefix. */
-static int read_variable(struct conf *conf, struct span rest, struct span value, struct errmsg *why)
+static int read_variable(struct conf *conf, const struct variable *variable, struct errmsg *why)
 {
     const struct setting *setting;
+    struct span           rest = variable->rest, value = variable->value;
     if (span_starts_with(rest, PATHS_PART))
         return read_path_variable(conf, span_skip(rest, strlen(PATHS_PART)), value, why);
     if (span_starts_with(rest, DEFAULTS_PART))
@@ -91,30 +106,79 @@ static int read_variable(struct conf *conf, struct span rest, struct span value,
     return read_key(SCOPE_GLOBAL, rest, value, conf, &setting, why);
 }
 
-int conf_read_environment(struct conf *conf, const struct conf_input *input, struct errmsg *why)
+/* The key that `WEBRTCICESERVERS2_1_URL` means as one of item 1 of that list, or NULL. */
+static const struct setting *find_member(const struct setting *setting, unsigned index,
+                                         struct span rest)
 {
-    for (size_t i = 0; input->environ_ && i < COUNT(prefixes); i++) {
-        for (char **entry = input->environ_; *entry; entry++) {
-            struct variable variable = split_variable(*entry);
-            if (!span_starts_with(variable.name, prefixes[i]))
-                continue;
-            struct span rest = span_skip(variable.name, strlen(prefixes[i]));
-            int         err = read_variable(conf, rest, variable.value, why);
+    struct span name, digits;
+    uint64_t    number;
+    if (!is_upper(rest) || !span_next(&rest, '_', &name) || !span_next(&rest, '_', &digits))
+        return NULL;
+    if (!span_is_nocase(name, setting->name) || span_to_uint(digits, index, &number) < 0)
+        return NULL;
+    return number == index ? settings_find_member(setting, rest) : NULL;
+}
+
+static int read_item(const struct setting *setting, void *field, unsigned index, char **entries,
+                     const char *prefix, struct errmsg *why)
+{
+    struct variable variable;
+    while (next_variable(&entries, prefix, &variable)) {
+        void                 *item;
+        const struct setting *member = find_member(setting, index, variable.rest);
+        if (!member)
+            continue;
+        int err = value_get_item(setting, field, index, &item, why);
+        if (err == 0)
+            err = value_read_text(member, variable.value, setting_field(member, item), why);
+        if (err < 0)
+            return errmsg_prefix(why, err, "%s", quote(variable.name).text);
+    }
+    return 0;
+}
+
+/* Items that are there are edited; others follow, up to an index that no variable has. */
+static int read_items(struct conf *conf, char **entries, const char *prefix, struct errmsg *why)
+{
+    for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++) {
+        void *field = setting_field(setting, conf);
+        for (unsigned i = 0; setting->members && i <= value_count_items(setting, field); i++) {
+            int err = read_item(setting, field, i, entries, prefix, why);
             if (err < 0)
-                return errmsg_prefix(why, err, "%s", quote(variable.name).text);
+                return err;
         }
     }
     return 0;
 }
 
+static int read_prefix(struct conf *conf, char **entries, const char *prefix, struct errmsg *why)
+{
+    struct variable variable;
+    char          **rest = entries;
+    while (next_variable(&rest, prefix, &variable)) {
+        int err = read_variable(conf, &variable, why);
+        if (err < 0)
+            return errmsg_prefix(why, err, "%s", quote(variable.name).text);
+    }
+    return read_items(conf, entries, prefix, why);
+}
+
+int conf_read_environment(struct conf *conf, const struct conf_input *input, struct errmsg *why)
+{
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < COUNT(prefixes); i++)
+        err = read_prefix(conf, input->environ_, prefixes[i], why);
+    return err;
+}
+
 static struct span find_variable(const struct conf_input *input, struct span name,
                                  bool (*fits)(struct span rest, struct span name))
 {
-    for (size_t i = COUNT(prefixes); input->environ_ && i-- > 0;) {
-        for (char **entry = input->environ_; *entry; entry++) {
-            struct variable variable = split_variable(*entry);
-            if (span_starts_with(variable.name, prefixes[i]) &&
-                fits(span_skip(variable.name, strlen(prefixes[i])), name))
+    for (size_t i = COUNT(prefixes); i-- > 0;) {
+        struct variable variable;
+        char          **entries = input->environ_;
+        while (next_variable(&entries, prefixes[i], &variable)) {
+            if (fits(variable.rest, name))
                 return variable.name;
         }
     }
@@ -137,8 +201,13 @@ static bool is_reachable(const char *path_name)
     return true;
 }
 
+static bool begins_with(struct span rest, struct span name)
+{
+    return span_equal(span_first(rest, name.len), name);
+}
+
 struct span conf_find_variable(const struct conf_input *input, const struct conf *conf,
-                               const struct conf_path *path, const char *key)
+                               const struct conf_path *path, struct conf_key key)
 {
     AUTO(buf_fini) struct buf name = { 0 };
     if (path && path != &conf->defaults && !is_reachable(path->name))
@@ -150,8 +219,10 @@ struct span conf_find_variable(const struct conf_input *input, const struct conf
         print_upper(path->name, &name);
         buf_append_string(&name, "_");
     }
-    print_upper(key, &name);
-    return find_variable(input, buf_span(&name), span_equal);
+    print_upper(key.name, &name);
+    if (key.item >= 0)
+        buf_printf(&name, "_%d_", key.item);
+    return find_variable(input, buf_span(&name), key.item < 0 ? span_equal : begins_with);
 }
 
 static bool begins_path(struct span rest, struct span name)

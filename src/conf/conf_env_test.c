@@ -37,6 +37,58 @@ static void variables_come_over_the_file(void **state)
         { "word", "", { "MTX_GOPCACHE=no" }, "\ngopCache: \"no\"\n" },
         { "list", "", { "MTX_RTSPTRANSPORTS=udp,tcp" }, "\nrtspTransports: [tcp, udp]\n" },
         { "empty list", "", { "MTX_RTSPTRANSPORTS=" }, "\nrtspTransports: []\n" },
+        { "list of texts",
+          "webrtcAdditionalHosts: [c, d, e]",
+          { "MTX_WEBRTCADDITIONALHOSTS=a.example,192.0.2.1" },
+          "\nwebrtcAdditionalHosts: [a.example, 192.0.2.1]\n" },
+        { "an empty one", "", { "MTX_WEBRTCALLOWORIGINS=" }, "\nwebrtcAllowOrigins: []\n" },
+        { "networks",
+          "",
+          { "MTX_WEBRTCTRUSTEDPROXIES=10.0.0.0/8,::1" },
+          "\nwebrtcTrustedProxies: [10.0.0.0/8, ::1/128]\n" },
+        { "an empty address",
+          "webrtcLocalTCPAddress: :1",
+          { "MTX_WEBRTCLOCALUDPADDRESS=" },
+          "\nwebrtcLocalUDPAddress: \"\"\n" },
+        { "an object",
+          "",
+          { "MTX_WEBRTCICESERVERS2_0_URL=stun:h" },
+          "\nwebrtcICEServers2: [{url: stun:h, username: \"\", password: \"\", "
+          "clientOnly: false}]\n" },
+        { "objects, last one first",
+          "",
+          { "MTX_WEBRTCICESERVERS2_1_URL=stun:b", "MTX_WEBRTCICESERVERS2_0_CLIENTONLY=yes",
+            "MTX_WEBRTCICESERVERS2_0_URL=turn:a?b=c" },
+          "\nwebrtcICEServers2: [{url: \"turn:a?b=c\", username: \"\", password: \"\", "
+          "clientOnly: true}, {url: stun:b, username: \"\", password: \"\", "
+          "clientOnly: false}]\n" },
+        { "an object of the file is edited",
+          "webrtcICEServers2: [{url: 'stun:a'}, {url: 'turn:b', username: u}]",
+          { "MTX_WEBRTCICESERVERS2_1_PASSWORD=p" },
+          "\nwebrtcICEServers2: [{url: stun:a, username: \"\", password: \"\", "
+          "clientOnly: false}, {url: turn:b, username: u, password: p, clientOnly: false}]\n" },
+        { "one is added behind the file's, and completed",
+          "webrtcICEServers2: [{username: u}]",
+          { "MTX_WEBRTCICESERVERS2_1_URL=stun:b", "MTX_WEBRTCICESERVERS2_0_URL=stun:a" },
+          "\nwebrtcICEServers2: [{url: stun:a, username: u, password: \"\", "
+          "clientOnly: false}, {url: stun:b, username: \"\", password: \"\", "
+          "clientOnly: false}]\n" },
+        { "a gap ends the list",
+          "",
+          { "MTX_WEBRTCICESERVERS2_0_URL=stun:a", "MTX_WEBRTCICESERVERS2_2_URL=stun:c" },
+          "\nwebrtcICEServers2: [{url: stun:a, username: \"\", password: \"\", "
+          "clientOnly: false}]\n" },
+        { "no objects",
+          "webrtcICEServers2: [{url: 'stun:a'}]",
+          { "MTX_WEBRTCICESERVERS2=" },
+          "\nwebrtcICEServers2: []\n" },
+        { "objects by both prefixes",
+          "",
+          { "MTX_WEBRTCICESERVERS2_1_URL=stun:b", "RTSP_WEBRTCICESERVERS2_0_URL=stun:a",
+            "MTX_WEBRTCICESERVERS2_0_USERNAME=u" },
+          "\nwebrtcICEServers2: [{url: stun:a, username: u, password: \"\", "
+          "clientOnly: false}, {url: stun:b, username: \"\", password: \"\", "
+          "clientOnly: false}]\n" },
         { "a value with =",
           "paths: {a: {source: redirect}}",
           { "MTX_PATHS_A_SOURCEREDIRECT=rtsp://h/?a=b" },
@@ -87,11 +139,39 @@ static void variables_come_over_the_file(void **state)
 static void others_are_not_looked_at(void **state)
 {
     static const char *const variables[] = {
-        "MTX_",        "MTX_FOO=1",          "mtx_api=yes",         "MTX_api=yes",
-        "MTX_API",     "MTXX_API=yes",       "XMTX_API=yes",        "=MTX_API=yes",
-        "MTX_API_X=1", "MTX_PATHDEFAULTS=1", "MTX_PATHDEFAULTS_=1", "MTX_PATHDEFAULTS_API=1",
-        "MTX_PATHS=1", "MTX_PATHS_=1",       "MTX_PATHS__SOURCE=x", "MTX_PATHS_cam_SOURCE=x",
-        "MTX_CONFKEY", "MTX_MAXREADERS=1",   "PATH=/bin",           NULL,
+        "MTX_",
+        "MTX_FOO=1",
+        "mtx_api=yes",
+        "MTX_api=yes",
+        "MTX_API",
+        "MTXX_API=yes",
+        "XMTX_API=yes",
+        "=MTX_API=yes",
+        "MTX_API_X=1",
+        "MTX_PATHDEFAULTS=1",
+        "MTX_PATHDEFAULTS_=1",
+        "MTX_PATHDEFAULTS_API=1",
+        "MTX_PATHS=1",
+        "MTX_PATHS_=1",
+        "MTX_PATHS__SOURCE=x",
+        "MTX_PATHS_cam_SOURCE=x",
+        "MTX_CONFKEY",
+        "MTX_MAXREADERS=1",
+        "PATH=/bin",
+        "MTX_WEBRTCICESERVERS2_0=x",
+        "MTX_WEBRTCICESERVERS2_0_=x",
+        "MTX_WEBRTCICESERVERS2_0_FOO=x",
+        "MTX_WEBRTCICESERVERS2_0_url=x",
+        "MTX_WEBRTCICESERVERS2_1_URL=x",
+        "MTX_WEBRTCICESERVERS2__URL=x",
+        "MTX_WEBRTCICESERVERS2_x_URL=x",
+        "MTX_WEBRTCICESERVERS2_-0_URL=x",
+        "MTX_WEBRTCICESERVERS2_URL=x",
+        "MTX_WEBRTCICESERVERS2_18446744073709551616_URL=x",
+        "MTX_webrtcICEServers2_0_URL=x",
+        "MTX_WEBRTCALLOWORIGINS_0=x",
+        "MTX_WEBRTCICESERVERS2_0_URL_0=x",
+        NULL,
     };
     AUTO(conf_unref) struct conf *plain = NULL, *conf = NULL;
     AUTO(buf_fini) struct buf     want = { 0 }, got = { 0 };
@@ -176,6 +256,33 @@ static void mistakes_name_the_variable(void **state)
           "paths:\n  my_cam:\n    source: foo\n",
           { "MTX_PATHS_MY_CAM_SOURCE=x", "MTX_PATHS_MY_SOURCE=demo" },
           "f.yml:3:13: path 'my_cam': invalid source: 'foo'" },
+        { "a network",
+          "",
+          { "MTX_WEBRTCTRUSTEDPROXIES=::1, 10.0.0.0/8" },
+          "MTX_WEBRTCTRUSTEDPROXIES: ' 10.0.0.0/8' is not a network; write an IP address, or a "
+          "CIDR like 10.0.0.0/8" },
+        { "a key of an object",
+          "",
+          { "MTX_WEBRTCICESERVERS2_0_URL=http://u:hidden@h" },
+          "MTX_WEBRTCICESERVERS2_0_URL: 'http:...' does not begin with one of stun:, turn:, "
+          "turns:" },
+        { "another one of it",
+          "",
+          { "MTX_WEBRTCICESERVERS2_0_URL=stun:h", "MTX_WEBRTCICESERVERS2_0_CLIENTONLY=1" },
+          "MTX_WEBRTCICESERVERS2_0_CLIENTONLY: '1' is not a boolean; write yes or no" },
+        { "objects in one variable",
+          "",
+          { "MTX_WEBRTCICESERVERS2=turn:u:hidden:h:1" },
+          "MTX_WEBRTCICESERVERS2: a text is not a list of objects; each key of an item has a "
+          "variable of its own, whose name ends like _0_KEY" },
+        { "an object without its first key",
+          "webrtcICEServers2: [{url: 'stun:h'}]",
+          { "MTX_WEBRTCICESERVERS2_0_USERNAME=u", "MTX_WEBRTCICESERVERS2_1_PASSWORD=hidden" },
+          "MTX_WEBRTCICESERVERS2_1_PASSWORD: 'webrtcICEServers2[1].url' must be set" },
+        { "the file's object is blamed in the file",
+          "webrtcICEServers2:\n  - url: stun:h\n  - username: u\n",
+          { "MTX_WEBRTCICESERVERS2_0_USERNAME=u" },
+          "f.yml:3:5: 'webrtcICEServers2[1].url' must be set" },
         { "no value", "", { "MTX_API" }, "MTX_API: '' is not a boolean; write yes or no" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -185,6 +292,23 @@ static void mistakes_name_the_variable(void **state)
         CHECK(strcmp(why.text, cases[i].want) == 0, why.text);
         CHECK(!conf, cases[i].name);
     }
+}
+
+static void objects_have_a_limit(void **state)
+{
+    static char   entries[CONF_MAX_ICE_SERVERS + 1][64];
+    const char   *variables[CONF_MAX_ICE_SERVERS + 2] = { NULL };
+    struct errmsg why = { "" };
+    for (unsigned i = 0; i <= CONF_MAX_ICE_SERVERS; i++) {
+        struct conf *conf = NULL;
+        (void)snprintf(entries[i], sizeof(entries[i]), "MTX_WEBRTCICESERVERS2_%u_URL=stun:h", i);
+        variables[i] = entries[i];
+        int err = load("", variables, &conf, &why);
+        CHECK(err == (i < CONF_MAX_ICE_SERVERS ? 0 : -E2BIG), why.text);
+        CHECK(err < 0 || conf->webrtc_ice_servers.count == i + 1, entries[i]);
+        conf = conf_unref(conf);
+    }
+    assert_string_equal(why.text, "MTX_WEBRTCICESERVERS2_32_URL: more than 32 items");
 }
 
 static void variables_alone_are_enough(void **state)
@@ -203,4 +327,4 @@ static void variables_alone_are_enough(void **state)
 }
 
 TESTS(variables_come_over_the_file, others_are_not_looked_at, mistakes_name_the_variable,
-      variables_alone_are_enough)
+      objects_have_a_limit, variables_alone_are_enough)

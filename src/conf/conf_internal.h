@@ -20,12 +20,18 @@ int conf_read_yaml(struct conf *conf, const struct conf_input *input, struct err
 int conf_read_environment(struct conf *conf, const struct conf_input *input, struct errmsg *why);
 int conf_complete(struct conf *conf, const struct conf_input *input, struct errmsg *why);
 
+/** What a mistake is in. */
+struct conf_key {
+    const char *name;
+    int         item; /* of a list of objects; -1: all of it */
+};
+
 /**
- * The name of the variable that gives a key, or an empty span: a key of an entry, of
+ * The name of a variable that gives a key, or an empty span: a key of an entry, of
  * pathDefaults for &conf->defaults, a global one for NULL. Borrowed.
  */
 struct span conf_find_variable(const struct conf_input *input, const struct conf *conf,
-                               const struct conf_path *path, const char *key);
+                               const struct conf_path *path, struct conf_key key);
 
 /** The name of a variable that brought an entry into being. */
 struct span conf_find_path_variable(const struct conf_input *input, const struct conf_path *path);

@@ -14,6 +14,11 @@ static void what_is_printed_loads_as_the_same(void **state)
         "logLevel: debug\nreadTimeout: 36h\nwriteQueueSize: 1\nrtspTransports: []\n"
         "gopCache: no\ngopCacheMaxSize: 1000000B\nframeHold: 0s\nworkers: 7\napi: yes\n"
         "apiAddress: '[::1]:1'\n",
+        "webrtc: no\nwebrtcAllowOrigins: []\nwebrtcLocalUDPAddress: ''\n"
+        "webrtcTrustedProxies: [10.1.2.3/8, '::1', 'fe80::/10']\n"
+        "webrtcAdditionalHosts: ['', ':', 'a, b', '[::1]', '*', '5', 'no', '~', '- a']\n"
+        "webrtcICEServers2: [{url: 'stun:h:1'}, {url: 'turn:h?a={b}', username: 'a\"b,c: d#',\n"
+        "  password: '1234', clientOnly: yes}, {url: 'turns:', password: 'no'}]\n",
         "pathDefaults: {maxReaders: 3, source: demo}\npaths: {a: , b: {maxReaders: 3}}",
         "paths: {\"~^a\\\"b\\\\\\\\'#: \\t$\": , \"~\\xe4\\u2028\\x7f\": , yes: , 5: , ~: , null: "
         ", "

@@ -44,4 +44,18 @@ static void every_key_has_its_row(void **state)
     }
 }
 
-TESTS(the_document_is_up_to_date, every_key_has_its_row)
+static void keys_of_objects_have_theirs(void **state)
+{
+    static const char *const rows[] = {
+        "\n| webrtcICEServers2 | list of objects | `[]` | up to 32 items | ",
+        "\n| webrtcICEServers2[].url | URL | `\"\"` | `stun:`, `turn:`, `turns:`; 1 to 512 bytes "
+        "| ",
+        "\n| webrtcICEServers2[].clientOnly | boolean | `false` |  | ",
+    };
+    AUTO(buf_fini) struct buf document = { 0 };
+    conf_print_reference(&document);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CHECK(strstr(buf_string(&document), rows[i]), rows[i]);
+}
+
+TESTS(the_document_is_up_to_date, every_key_has_its_row, keys_of_objects_have_theirs)

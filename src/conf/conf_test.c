@@ -22,6 +22,25 @@ static struct conf *must_load(const char *yaml)
     return conf;
 }
 
+static void check_webrtc_defaults(const struct conf *conf, const char *name)
+{
+    CHECK(conf->webrtc && !conf->webrtc_encryption && conf->webrtc_ips_from_interfaces, name);
+    CHECK(strcmp(conf->webrtc_address, ":8889") == 0, name);
+    CHECK(strcmp(conf->webrtc_server_key, "server.key") == 0, name);
+    CHECK(strcmp(conf->webrtc_server_cert, "server.crt") == 0, name);
+    CHECK(conf->webrtc_allow_origins.count == 1, name);
+    CHECK(strcmp(conf->webrtc_allow_origins.items[0], "*") == 0, name);
+    CHECK(conf->webrtc_trusted_proxies.count == 0, name);
+    CHECK(strcmp(conf->webrtc_local_udp_address, ":8189") == 0, name);
+    CHECK(strcmp(conf->webrtc_local_tcp_address, "") == 0, name);
+    CHECK(conf->webrtc_ips_from_interfaces_list.count == 0, name);
+    CHECK(conf->webrtc_additional_hosts.count == 0, name);
+    CHECK(conf->webrtc_ice_servers.count == 0, name);
+    CHECK(conf->webrtc_stun_gather_timeout_ns == 5 * NS_PER_S, name);
+    CHECK(conf->webrtc_handshake_timeout_ns == 10 * NS_PER_S, name);
+    CHECK(conf->webrtc_track_gather_timeout_ns == 2 * NS_PER_S, name);
+}
+
 static void nothing_gives_the_defaults(void **state)
 {
     static const char *const texts[] = { "",
@@ -46,12 +65,47 @@ static void nothing_gives_the_defaults(void **state)
         CHECK(conf->gop_cache_max_bytes == 4 << 20, texts[i]);
         CHECK(conf->reader_queue_max_bytes == 8 << 20, texts[i]);
         CHECK(conf->reader_queue_max_ns == 2 * NS_PER_S, texts[i]);
+        check_webrtc_defaults(conf, texts[i]);
         CHECK(strcmp(conf->defaults.source, "publisher") == 0, texts[i]);
         CHECK(conf->defaults.override_publisher, texts[i]);
         CHECK(conf->defaults.source_on_demand_close_after_ns == 10 * NS_PER_S, texts[i]);
         CHECK(conf->path_count == 0, texts[i]);
         CHECK(!conf_find_path(conf, BYTES("cam1"), NULL), texts[i]);
     }
+}
+
+static void webrtc_is_set_up(void **state)
+{
+    static const char yaml[] = "webrtcAllowOrigins: [\"https://*.example.com\", 'null']\n"
+                               "webrtcTrustedProxies: [10.1.2.3/8, '::1']\n"
+                               "webrtcLocalUDPAddress: ''\n"
+                               "webrtcLocalTCPAddress: :8189\n"
+                               "webrtcAdditionalHosts: [192.0.2.1, example.com]\n"
+                               "webrtcICEServers2:\n"
+                               "  - url: stun:stun.example.com:3478\n"
+                               "  - url: turn:turn.example.com:3478?transport=tcp\n"
+                               "    username: AUTH_SECRET\n"
+                               "    password: \"1234\"\n"
+                               "    clientOnly: yes\n";
+    AUTO(conf_unref) struct conf *conf = must_load(yaml);
+    assert_int_equal(conf->webrtc_allow_origins.count, 2);
+    assert_string_equal(conf->webrtc_allow_origins.items[1], "null");
+    assert_int_equal(conf->webrtc_trusted_proxies.count, 2);
+    assert_string_equal(conf->webrtc_trusted_proxies.items[0], "10.0.0.0/8");
+    assert_string_equal(conf->webrtc_trusted_proxies.items[1], "::1/128");
+    assert_string_equal(conf->webrtc_local_udp_address, "");
+    assert_string_equal(conf->webrtc_local_tcp_address, ":8189");
+    assert_string_equal(conf->webrtc_additional_hosts.items[1], "example.com");
+    assert_int_equal(conf->webrtc_ice_servers.count, 2);
+    const struct conf_ice_server *stun = &conf->webrtc_ice_servers.items[0];
+    assert_string_equal(stun->url, "stun:stun.example.com:3478");
+    assert_string_equal(stun->username, "");
+    assert_string_equal(stun->password, "");
+    assert_false(stun->client_only);
+    assert_string_equal(stun[1].url, "turn:turn.example.com:3478?transport=tcp");
+    assert_string_equal(stun[1].username, "AUTH_SECRET");
+    assert_string_equal(stun[1].password, "1234");
+    assert_true(stun[1].client_only);
 }
 
 static void paths_inherit_what_they_do_not_set(void **state)
@@ -104,6 +158,23 @@ static void aliases_and_merges_fill_paths(void **state)
     }
 }
 
+static void aliases_and_merges_fill_objects(void **state)
+{
+    static const char             yaml[] = "webrtcICEServers2:\n"
+                                           "  - &a {url: 'turn:h', username: u, clientOnly: yes}\n"
+                                           "  - *a\n"
+                                           "  - {<<: *a, username: v}\n";
+    AUTO(conf_unref) struct conf *conf = must_load(yaml);
+    static const char *const      want[] = { "u", "u", "v" };
+    assert_int_equal(conf->webrtc_ice_servers.count, COUNT(want));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        const struct conf_ice_server *server = &conf->webrtc_ice_servers.items[i];
+        CHECK(strcmp(server->url, "turn:h") == 0, server->url);
+        CHECK(strcmp(server->username, want[i]) == 0, server->username);
+        CHECK(server->client_only, want[i]);
+    }
+}
+
 static void mistakes_are_told_with_their_place(void **state)
 {
     static const struct {
@@ -120,7 +191,37 @@ static void mistakes_are_told_with_their_place(void **state)
           "f.yml:1:1: 'rtspTransports': nothing is not a list; write [a, b] of multicast, tcp, "
           "udp, or [] for none" },
         { "item", "rtspTransports: [udp, quic]",
-          "f.yml:1:17: 'rtspTransports': 'quic' is not one of multicast, tcp, udp" },
+          "f.yml:1:23: 'rtspTransports': 'quic' is not one of multicast, tcp, udp" },
+        { "item of a list in lines", "webrtcTrustedProxies:\n  - ::1\n  - proxy.lan\n",
+          "f.yml:3:5: 'webrtcTrustedProxies': 'proxy.lan' is not a network; write an IP address, "
+          "or a CIDR like 10.0.0.0/8" },
+        { "no object", "webrtcICEServers2: [\"stun:h\"]",
+          "f.yml:1:21: 'webrtcICEServers2[0]': a text is not an object; write {key: value, ...}" },
+        { "unknown key of an object", "webrtcICEServers2:\n  - url: stun:h\n    user: a\n",
+          "f.yml:3:5: 'webrtcICEServers2[0]': 'user' is not a setting known here" },
+        { "wrong case in an object", "webrtcICEServers2: [{clientonly: yes}]",
+          "f.yml:1:22: 'webrtcICEServers2[0]': 'clientonly' is not a setting known here; did you "
+          "mean 'clientOnly'?" },
+        { "value in an object", "webrtcICEServers2:\n  - url: stun:h\n  - url: stuns:u:hidden@h\n",
+          "f.yml:3:10: 'webrtcICEServers2[1].url': 'stuns:...' does not begin with one of stun:, "
+          "turn:, turns:" },
+        { "a secret", "webrtcICEServers2:\n  - password: 12345\n",
+          "f.yml:2:15: 'webrtcICEServers2[0].password': a number is not a text; put it in quotes" },
+        { "a key of an object twice", "webrtcICEServers2:\n  - url: stun:h\n    url: stun:i\n",
+          "f.yml:3:5: 'url' is given twice, first in line 2" },
+        { "an object without its first key",
+          "webrtcICEServers2:\n  - url: stun:h\n  - username: a\n    password: hidden\n",
+          "f.yml:3:5: 'webrtcICEServers2[1].url' must be set" },
+        { "no WebRTC address", "webrtcAddress: ''\n",
+          "f.yml:1:16: 'webrtcAddress' must be set when WebRTC is enabled" },
+        { "nowhere to connect to", "webrtc: yes\nwebrtcLocalUDPAddress: ''\n",
+          "f.yml:2:24: at least one between 'webrtcLocalUDPAddress', 'webrtcLocalTCPAddress' or "
+          "'webrtcICEServers2' must be filled" },
+        { "nothing to tell clients", "webrtcIPsFromInterfaces: no\n",
+          "f.yml:1:26: at least one between 'webrtcIPsFromInterfaces' or 'webrtcAdditionalHosts' "
+          "must be filled" },
+        { "no time to connect", "webrtcHandshakeTimeout: 0s\n",
+          "f.yml:1:25: 'webrtcHandshakeTimeout' must be greater than zero" },
         { "unknown key", "\nfoo: 1", "f.yml:2:1: 'foo' is not a setting known here" },
         { "wrong case", "LogLevel: info",
           "f.yml:1:1: 'LogLevel' is not a setting known here; did you mean 'logLevel'?" },
@@ -158,16 +259,81 @@ static void mistakes_are_told_with_their_place(void **state)
     }
 }
 
+static void webrtc_that_is_off_may_have_gaps(void **state)
+{
+    static const char *const cases[] = {
+        "webrtc: no\nwebrtcAddress: ''",
+        "webrtc: no\nwebrtcLocalUDPAddress: ''",
+        "webrtc: no\nwebrtcIPsFromInterfaces: no",
+        "webrtcLocalUDPAddress: ''\nwebrtcICEServers2: [{url: 'turn:h'}]\n"
+        "webrtcIPsFromInterfaces: no",
+        "webrtcIPsFromInterfaces: no\nwebrtcAdditionalHosts: [example.com]",
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(conf_unref) struct conf *conf = must_load(cases[i]);
+        assert_non_null(conf);
+    }
+}
+
+static void lists_and_texts_have_limits(void **state)
+{
+    enum { LONGEST = CONF_MAX_ITEM };
+    static const struct {
+        const char *key, *item;
+        unsigned    most;
+        const char *want;
+    } cases[] = {
+        { "webrtcAdditionalHosts", "a", CONF_MAX_LIST,
+          "f.yml:1:24: 'webrtcAdditionalHosts': more than 256 items" },
+        { "webrtcICEServers2", "{url: 'stun:h'}", CONF_MAX_ICE_SERVERS,
+          "f.yml:1:20: 'webrtcICEServers2': more than 32 items" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(buf_fini) struct buf yaml = { 0 };
+        struct conf              *conf = NULL;
+        struct errmsg             why = { "" };
+        buf_printf(&yaml, "%s: [", cases[i].key);
+        for (unsigned k = 0; k < cases[i].most; k++)
+            buf_printf(&yaml, "%s, ", cases[i].item);
+        size_t len = yaml.len;
+        buf_append_string(&yaml, "]");
+        CHECK(conf_load_text("f.yml", buf_span(&yaml), NULL, &conf, &why) == 0, why.text);
+        conf = conf_unref(conf);
+        yaml.len = len;
+        buf_printf(&yaml, "%s]", cases[i].item);
+        CHECK(conf_load_text("f.yml", buf_span(&yaml), NULL, &conf, &why) == -E2BIG, cases[i].key);
+        CHECK(strcmp(why.text, cases[i].want) == 0, why.text);
+    }
+    for (unsigned len = LONGEST; len <= LONGEST + 1; len++) {
+        AUTO(buf_fini) struct buf yaml = { 0 };
+        struct conf              *conf = NULL;
+        struct errmsg             why = { "" };
+        buf_printf(&yaml, "webrtcICEServers2: [{url: 'stun:h', password: '%0*d'}]", (int)len, 0);
+        int err = conf_load_text("f.yml", buf_span(&yaml), NULL, &conf, &why);
+        CHECK(err == (len > LONGEST ? -EINVAL : 0), why.text);
+        CHECK(err == 0 || strcmp(why.text, "f.yml:1:21: 'webrtcICEServers2[0].password' must have "
+                                           "up to 512 bytes, not 513") == 0,
+              why.text);
+        conf = conf_unref(conf);
+    }
+}
+
 static void null_keeps_plain_values_and_empties_durations(void **state)
 {
     AUTO(conf_unref)
     struct conf *conf = must_load("api:\nrtspAddress:\nwriteQueueSize: ~\n"
+                                  "webrtcLocalUDPAddress:\nwebrtcTrackGatherTimeout:\n"
+                                  "webrtcICEServers2: [{url: 'stun:h', username: , clientOnly: }]\n"
                                   "frameHold:\n"
                                   "pathDefaults: {source: , maxReaders: null}\n");
     assert_false(conf->api);
     assert_string_equal(conf->rtsp_address, ":8554");
     assert_int_equal(conf->write_queue_size, 512);
     assert_int_equal(conf->frame_hold_ns, 0);
+    assert_string_equal(conf->webrtc_local_udp_address, ":8189");
+    assert_int_equal(conf->webrtc_track_gather_timeout_ns, 0);
+    assert_string_equal(conf->webrtc_ice_servers.items[0].username, "");
+    assert_false(conf->webrtc_ice_servers.items[0].client_only);
     assert_string_equal(conf->defaults.source, "publisher");
 }
 
@@ -274,6 +440,7 @@ static void too_many_paths_are_refused(void **state)
 }
 
 TESTS(nothing_gives_the_defaults, paths_inherit_what_they_do_not_set, aliases_and_merges_fill_paths,
-      mistakes_are_told_with_their_place, null_keeps_plain_values_and_empties_durations,
-      booleans_of_yaml_1_1, references_are_counted, files_are_read, the_sample_file_is_right,
-      ten_thousand_paths_load, too_many_paths_are_refused)
+      aliases_and_merges_fill_objects, webrtc_is_set_up, webrtc_that_is_off_may_have_gaps,
+      lists_and_texts_have_limits, mistakes_are_told_with_their_place,
+      null_keeps_plain_values_and_empties_durations, booleans_of_yaml_1_1, references_are_counted,
+      files_are_read, the_sample_file_is_right, ten_thousand_paths_load, too_many_paths_are_refused)

@@ -11,22 +11,15 @@ struct reader {
     struct errmsg *why;
 };
 
-/* Puts the place of a value in front of the text. */
-static int blame(struct reader *reader, const struct yaml_node *node, int err)
+/* Puts the place of a mistake in front of the text. */
+static int blame_place(struct reader *reader, unsigned line, unsigned column, int err)
 {
-    return errmsg_prefix(reader->why, err, "%s:%u:%u", reader->file, node->line, node->column);
+    return errmsg_prefix(reader->why, err, "%s:%u:%u", reader->file, line, column);
 }
 
-static int refuse_key(struct reader *reader, const struct yaml_node *node,
-                      const struct setting *similar)
+static int blame(struct reader *reader, const struct yaml_node *node, int err)
 {
-    int err = similar ? errmsg_set(reader->why, -EINVAL,
-                                   "'%s' is not a setting known here; did you mean '%s'?",
-                                   quote(node->key).text, similar->name)
-                      : errmsg_set(reader->why, -EINVAL, "'%s' is not a setting known here",
-                                   quote(node->key).text);
-    return errmsg_prefix(reader->why, err, "%s:%u:%u", reader->file, node->key_line,
-                         node->key_column);
+    return blame_place(reader, node->line, node->column, err);
 }
 
 /* The row of a member, whose name must be exact, or NULL after an error. */
@@ -34,17 +27,18 @@ static const struct setting *find_row(struct reader *reader, enum setting_scope 
                                       const struct yaml_node *node)
 {
     const struct setting *setting = settings_find(scope, node->key);
-    if (setting && span_is(node->key, setting->name))
+    int                   err = settings_check_key(setting, node->key, reader->why);
+    if (err == 0)
         return setting;
-    (void)refuse_key(reader, node, setting);
+    (void)blame_place(reader, node->key_line, node->key_column, err);
     return NULL;
 }
 
 static int read_value(struct reader *reader, const struct setting *setting,
-                      const struct yaml_node *node, void *values)
+                      const struct yaml_node *node, void *values, struct value_place *place)
 {
-    int err = value_read_node(setting, node, setting_field(setting, values), reader->why);
-    return err < 0 ? errmsg_prefix(reader->why, err, "'%s'", setting->name) : 0;
+    int err = value_read_node(setting, node, setting_field(setting, values), place, reader->why);
+    return err < 0 ? errmsg_prefix(reader->why, err, "'%s%s'", setting->name, place->path) : 0;
 }
 
 static int read_global(struct reader *reader, const struct yaml_node *node)
@@ -52,8 +46,9 @@ static int read_global(struct reader *reader, const struct yaml_node *node)
     const struct setting *setting = find_row(reader, SCOPE_GLOBAL, node);
     if (!setting)
         return -EINVAL;
-    int err = read_value(reader, setting, node, reader->conf);
-    return err < 0 ? blame(reader, node, err) : 0;
+    struct value_place place;
+    int                err = read_value(reader, setting, node, reader->conf, &place);
+    return err < 0 ? blame_place(reader, place.line, place.column, err) : 0;
 }
 
 static int read_defaults(struct reader *reader, const struct yaml_node *map)
@@ -62,9 +57,12 @@ static int read_defaults(struct reader *reader, const struct yaml_node *map)
         const struct setting *setting = find_row(reader, SCOPE_PATH, node);
         if (!setting)
             return -EINVAL;
-        int err = read_value(reader, setting, node, &reader->conf->defaults);
-        if (err < 0)
-            return blame(reader, node, errmsg_prefix(reader->why, err, "pathDefaults"));
+        struct value_place place;
+        int                err = read_value(reader, setting, node, &reader->conf->defaults, &place);
+        if (err < 0) {
+            err = errmsg_prefix(reader->why, err, "pathDefaults");
+            return blame_place(reader, place.line, place.column, err);
+        }
     }
     return 0;
 }
@@ -78,10 +76,11 @@ static int read_path(struct reader *reader, const struct yaml_node *map)
             return -EINVAL;
         if (node->kind == YAML_NULL)
             continue; /* "not set": inherits */
-        int err = read_value(reader, setting, node, path);
+        struct value_place place;
+        int                err = read_value(reader, setting, node, path, &place);
         if (err < 0) {
             err = errmsg_prefix(reader->why, err, "path '%s'", quote(map->key).text);
-            return blame(reader, node, err);
+            return blame_place(reader, place.line, place.column, err);
         }
         conf_path_set_own(path, setting);
     }

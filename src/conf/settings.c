@@ -1,10 +1,12 @@
 #include "conf/settings.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "conf/quote.h"
 
 /* As many as any use needs, and few enough that a sum with the time of day can't overflow. */
 #define YEARS_100 (NS_PER_S * 86400 * 36500)
@@ -35,17 +37,44 @@ static const struct choice rtsp_transports[] = {
     { 0 },
 };
 
+static const struct choice ice_schemes[] = {
+    { .name = "stun:" },
+    { .name = "turn:" },
+    { .name = "turns:" },
+    { 0 },
+};
+
 #define FIELD(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
 #define GLOBAL(field)      SCOPE_GLOBAL, FIELD(conf, field)
 #define PATH(field)        SCOPE_PATH, FIELD(conf_path, field)
+#define ICE_SERVER(field)  SCOPE_ITEM, FIELD(conf_ice_server, field)
 
 /* The allowed values; what stands behind them in a row is how a change is applied. */
 #define ANY                      .unit = NULL
 #define ONE_OF(list)             .choices = (list), .unit = NULL
 #define FROM_TO(from, to)        .min = (from), .max = (to), .unit = NULL
 #define COUNT_OF(what, from, to) .min = (from), .max = (to), .unit = (what)
+#define ITEMS                    COUNT_OF("items", 0, CONF_MAX_LIST)
+#define TEXT                     COUNT_OF("bytes", 0, CONF_MAX_ITEM)
+#define SECRET                   .is_secret = true, TEXT
+#define BEGINS_WITH(list)        .choices = (list), COUNT_OF("bytes", 1, CONF_MAX_ITEM)
+#define OBJECTS(type, rows, most)                                                                  \
+    .members = (rows), .item_size = sizeof(struct type), COUNT_OF("items", 0, most)
 
 /* clang-format off */
+static const struct setting ice_server_rows[] = {
+    { "url", SET_URL, ICE_SERVER(url), "", BEGINS_WITH(ice_schemes), APPLY_NEW_CONNECTIONS,
+      "Where the server is." },
+    { "username", SET_STRING, ICE_SERVER(username), "", TEXT, APPLY_NEW_CONNECTIONS,
+      "What a TURN server asks for; `AUTH_SECRET`: names and passwords that end after a day are "
+      "made of the secret in `password`." },
+    { "password", SET_STRING, ICE_SERVER(password), "", SECRET, APPLY_NEW_CONNECTIONS,
+      "What goes with the name." },
+    { "clientOnly", SET_BOOL, ICE_SERVER(client_only), "no", ANY, APPLY_NEW_CONNECTIONS,
+      "Clients are told of it, and the server itself makes no use of it." },
+    { 0 },
+};
+
 static const struct setting global_rows[] = {
     { "api", SET_BOOL, GLOBAL(api), "no", ANY, APPLY_RESTART_API,
       "Runs the control API." },
@@ -94,6 +123,52 @@ static const struct setting global_rows[] = {
     { "spreadReaders", SET_BOOL, GLOBAL(spread_readers), "no", ANY, APPLY_NEW_CONNECTIONS,
       "Sends each new reader to the least busy worker, not to that of its stream: for one stream "
       "with more readers than a core bears. Otherwise a reader costs up to twice as much there." },
+    { "webrtc", SET_BOOL, GLOBAL(webrtc), "yes", ANY, APPLY_RESTART_WEBRTC,
+      "Runs the WebRTC server (WHEP)." },
+    { "webrtcAdditionalHosts", SET_STRINGS, GLOBAL(webrtc_additional_hosts), "", ITEMS,
+      APPLY_NEW_CONNECTIONS,
+      "Addresses or names by which clients reach this machine, beside those of its interfaces." },
+    { "webrtcAddress", SET_ADDRESS, GLOBAL(webrtc_address), ":8889", ANY, APPLY_RESTART_WEBRTC,
+      "Where WebRTC sessions are asked for (HTTP)." },
+    { "webrtcAllowOrigins", SET_STRINGS, GLOBAL(webrtc_allow_origins), "*", ITEMS,
+      APPLY_NEW_CONNECTIONS,
+      "Pages that may ask from a browser (CORS), as `https://example.com`; `*` stands for any, "
+      "alone or in a host's name." },
+    { "webrtcEncryption", SET_BOOL, GLOBAL(webrtc_encryption), "no", ANY, APPLY_RESTART_WEBRTC,
+      "HTTPS in place of HTTP; media is encrypted in any case." },
+    { "webrtcHandshakeTimeout", SET_DURATION, GLOBAL(webrtc_handshake_timeout_ns), "10s",
+      FROM_TO(1, YEARS_100), APPLY_NEW_CONNECTIONS,
+      "A session that is not connected that long after it was asked for is closed." },
+    { "webrtcICEServers2", SET_OBJECTS, GLOBAL(webrtc_ice_servers), "",
+      OBJECTS(conf_ice_server, ice_server_rows, CONF_MAX_ICE_SERVERS), APPLY_NEW_CONNECTIONS,
+      "STUN and TURN servers, for clients that can't reach this machine directly." },
+    { "webrtcIPsFromInterfaces", SET_BOOL, GLOBAL(webrtc_ips_from_interfaces), "yes", ANY,
+      APPLY_NEW_CONNECTIONS,
+      "Tells clients the addresses of this machine's interfaces." },
+    { "webrtcIPsFromInterfacesList", SET_STRINGS, GLOBAL(webrtc_ips_from_interfaces_list), "",
+      ITEMS, APPLY_NEW_CONNECTIONS,
+      "Names of the interfaces meant by that; `[]`: all of them." },
+    { "webrtcLocalTCPAddress", SET_ADDRESS, GLOBAL(webrtc_local_tcp_address), "", ANY,
+      APPLY_RESTART_WEBRTC,
+      "Where media is sent and received over TCP; `\"\"`: nowhere." },
+    { "webrtcLocalUDPAddress", SET_ADDRESS, GLOBAL(webrtc_local_udp_address), ":8189", ANY,
+      APPLY_RESTART_WEBRTC,
+      "Where media is sent and received over UDP; `\"\"`: nowhere." },
+    { "webrtcServerCert", SET_STRING, GLOBAL(webrtc_server_cert), "server.crt", ANY,
+      APPLY_RESTART_WEBRTC,
+      "The file of the certificate for HTTPS." },
+    { "webrtcServerKey", SET_STRING, GLOBAL(webrtc_server_key), "server.key", ANY,
+      APPLY_RESTART_WEBRTC,
+      "The file of its key." },
+    { "webrtcSTUNGatherTimeout", SET_DURATION, GLOBAL(webrtc_stun_gather_timeout_ns), "5s",
+      FROM_TO(0, YEARS_100), APPLY_NEW_CONNECTIONS,
+      "Longest time to ask STUN servers for addresses." },
+    { "webrtcTrackGatherTimeout", SET_DURATION, GLOBAL(webrtc_track_gather_timeout_ns), "2s",
+      FROM_TO(0, YEARS_100), APPLY_NEW_CONNECTIONS,
+      "Longest time to wait for the tracks of a publisher." },
+    { "webrtcTrustedProxies", SET_NETWORKS, GLOBAL(webrtc_trusted_proxies), "", ITEMS,
+      APPLY_NEW_CONNECTIONS,
+      "Proxies whose word on a client's address (`X-Forwarded-For`) is taken." },
     { "workers", SET_INT, GLOBAL(workers), "0",
       COUNT_OF("threads", 0, 256), APPLY_RESTART_PROGRAM,
       "Threads that move media; 0: one for each core." },
@@ -159,4 +234,23 @@ const struct setting *settings_find(enum setting_scope scope, struct span name)
     if (name.len == 0)
         return NULL;
     return bsearch(&name, table->rows, table->count, sizeof(table->rows[0]), compare_name);
+}
+
+const struct setting *settings_find_member(const struct setting *setting, struct span name)
+{
+    for (const struct setting *member = setting->members; member->name; member++) {
+        if (span_is_nocase(name, member->name))
+            return member;
+    }
+    return NULL;
+}
+
+int settings_check_key(const struct setting *found, struct span key, struct errmsg *why)
+{
+    if (!found)
+        return errmsg_set(why, -EINVAL, "'%s' is not a setting known here", quote(key).text);
+    if (!span_is(key, found->name))
+        return errmsg_set(why, -EINVAL, "'%s' is not a setting known here; did you mean '%s'?",
+                          quote(key).text, found->name);
+    return 0;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/errmsg.h"
 #include "base/span.h"
 
 enum setting_type {
@@ -20,16 +21,20 @@ enum setting_type {
     SET_DURATION,   /* int64_t, ns */
     SET_ENUM,       /* int: one of the choices */
     SET_INT,        /* int64_t */
+    SET_NETWORKS,   /* struct conf_list: IPs and CIDRs, all written as CIDRs */
+    SET_OBJECTS,    /* a count and an array of structs, as struct conf_ice_servers is */
     SET_POWER_OF_2, /* int64_t */
     SET_SIZE,       /* int64_t, bytes */
     SET_STRING,     /* char *, never NULL */
-    SET_STRINGS,    /* struct strings */
+    SET_STRINGS,    /* struct conf_list */
+    SET_URL,        /* char *, which begins with one of the choices, or is empty */
 };
-enum { SETTING_TYPE_COUNT = SET_STRINGS + 1 };
+enum { SETTING_TYPE_COUNT = SET_URL + 1 };
 
 enum setting_scope {
     SCOPE_GLOBAL, /* in struct conf */
     SCOPE_PATH,   /* in struct conf_path: pathDefaults and each entry of paths */
+    SCOPE_ITEM,   /* in the struct of an item of SET_OBJECTS */
 };
 
 /** What a change of the key costs while the program runs. */
@@ -40,11 +45,12 @@ enum setting_apply {
     APPLY_RESTART_METRICS,
     APPLY_RESTART_PPROF,
     APPLY_RESTART_RTSP,
+    APPLY_RESTART_WEBRTC,
     APPLY_RESTART_PATH,
     APPLY_RESTART_PROGRAM,
 };
 
-/** A word of SET_ENUM or SET_BITS; a list of them ends with a name of NULL. */
+/** A word of SET_ENUM or SET_BITS, a beginning of SET_URL; the last one's name is NULL. */
 struct choice {
     const char *name;
     int         value;
@@ -52,16 +58,20 @@ struct choice {
 };
 
 struct setting {
-    const char          *name;
-    enum setting_type    type;
-    enum setting_scope   scope;
-    size_t               offset, size; /* of the field */
-    const char          *initial;      /* the default, as the environment would write it */
-    const struct choice *choices;
-    int64_t              min, max; /* of numbers; both 0: no limits */
-    const char          *unit;     /* of plain numbers; may be NULL */
-    enum setting_apply   apply;
-    const char          *help; /* a sentence */
+    const char           *name;
+    enum setting_type     type;
+    enum setting_scope    scope;
+    size_t                offset, size; /* of the field */
+    const char           *initial;      /* the default, as the environment would write it */
+    const struct choice  *choices;
+    int64_t               min, max; /* of a number, of a text's bytes, of a list's items;
+                                       both 0: no limits */
+    const struct setting *members; /* of SET_OBJECTS: the keys of an item, up to one without name */
+    size_t                item_size; /* of SET_OBJECTS: the struct of an item */
+    bool                  is_secret; /* no message shows a value */
+    const char           *unit;      /* of min and max; may be NULL */
+    enum setting_apply    apply;
+    const char           *help; /* a sentence */
 };
 
 /**
@@ -73,7 +83,16 @@ const struct setting *settings_of(enum setting_scope scope);
 /** The row whose name is `name` in upper or lower case, or NULL. */
 const struct setting *settings_find(enum setting_scope scope, struct span name);
 
-/** The field in a struct conf or struct conf_path, whichever the row's scope says. */
+/** The row of a key of an item, whose name is `name` in upper or lower case, or NULL. */
+const struct setting *settings_find_member(const struct setting *setting, struct span name);
+
+/**
+ * Is what one of these two found spelt as the key that was written? -EINVAL, with what might be
+ * meant; `found` may be NULL.
+ */
+int settings_check_key(const struct setting *found, struct span key, struct errmsg *why);
+
+/** The field in the struct that the row's scope says. */
 static inline void *setting_field(const struct setting *setting, void *values)
 {
     return (char *)values + setting->offset;

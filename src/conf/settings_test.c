@@ -1,6 +1,7 @@
 #include "conf/settings.h"
 
 #include <ctype.h>
+#include <errno.h>
 
 #include "base/test.h"
 #include "conf/conf.h"
@@ -45,6 +46,29 @@ static void other_names_are_not_found(void **state)
     assert_null(settings_find(SCOPE_PATH, BYTES("api")));
 }
 
+static void keys_of_items_are_found_in_any_case(void **state)
+{
+    const struct setting *list = settings_find(SCOPE_GLOBAL, BYTES("webrtcICEServers2"));
+    assert_string_equal(settings_find_member(list, BYTES("CLIENTONLY"))->name, "clientOnly");
+    assert_string_equal(settings_find_member(list, BYTES("url"))->name, "url");
+    assert_null(settings_find_member(list, BYTES("")));
+    assert_null(settings_find_member(list, BYTES("ur")));
+    assert_null(settings_find_member(list, BYTES("url2")));
+    assert_null(settings_find_member(list, BYTES("webrtc")));
+}
+
+static void keys_must_be_spelt_right(void **state)
+{
+    const struct setting *row = settings_find(SCOPE_GLOBAL, BYTES("logLevel"));
+    struct errmsg         why = { "" };
+    assert_int_equal(settings_check_key(row, BYTES("logLevel"), &why), 0);
+    assert_int_equal(settings_check_key(row, BYTES("LOGLEVEL"), &why), -EINVAL);
+    assert_string_equal(why.text,
+                        "'LOGLEVEL' is not a setting known here; did you mean 'logLevel'?");
+    assert_int_equal(settings_check_key(NULL, BYTES("log\nLevel"), &why), -EINVAL);
+    assert_string_equal(why.text, "'log?Level' is not a setting known here");
+}
+
 static void fields_have_the_size_of_their_type(void **state)
 {
     for (size_t i = 0; i < COUNT(scopes); i++) {
@@ -65,18 +89,51 @@ static void no_two_rows_share_a_field(void **state)
     }
 }
 
+static void check_row(const struct setting *row)
+{
+    bool has_words = row->type == SET_ENUM || row->type == SET_BITS || row->type == SET_URL;
+    bool is_list =
+        row->type == SET_STRINGS || row->type == SET_NETWORKS || row->type == SET_OBJECTS;
+    CHECK(has_words == (row->choices != NULL), row->name);
+    CHECK(row->min <= row->max, row->name);
+    CHECK(!row->max || row->type != SET_BITS, row->name);
+    CHECK(!is_list || row->max > 0, row->name);
+    CHECK((row->type == SET_OBJECTS) == (row->members != NULL), row->name);
+    CHECK(strchr(".)", row->help[strlen(row->help) - 1]), row->name);
+    CHECK(!strchr(row->help, '|'), row->name);
+}
+
 static void rows_are_complete(void **state)
 {
     for (size_t i = 0; i < COUNT(scopes); i++) {
-        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++) {
-            bool has_words = setting->type == SET_ENUM || setting->type == SET_BITS;
-            CHECK(has_words == (setting->choices != NULL), setting->name);
-            CHECK(setting->min <= setting->max, setting->name);
-            CHECK(!setting->max || setting->size == sizeof(int64_t), setting->name);
-            CHECK(setting->help[strlen(setting->help) - 1] == '.' ||
-                      setting->help[strlen(setting->help) - 1] == ')',
-                  setting->name);
-            CHECK(!strchr(setting->help, '|'), setting->name);
+        for (const struct setting *setting = settings_of(scopes[i]); setting->name; setting++)
+            check_row(setting);
+    }
+}
+
+/* Variables reach the keys of objects of global lists only. */
+static void lists_of_objects_are_global(void **state)
+{
+    for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++)
+        CHECK(!setting->members, setting->name);
+}
+
+static void keys_of_items_are_complete(void **state)
+{
+    for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++) {
+        unsigned char used[256] = { 0 };
+        if (!setting->members)
+            continue;
+        CHECK(setting->item_size <= sizeof(used), setting->name);
+        for (const struct setting *member = setting->members; member->name; member++) {
+            check_row(member);
+            CHECK(member->scope == SCOPE_ITEM, member->name);
+            CHECK(member->size == value_size(member->type), member->name);
+            CHECK(member->offset + member->size <= setting->item_size, member->name);
+            CHECK(settings_find_member(setting, span_from_string(member->name)) == member,
+                  member->name);
+            for (size_t i = 0; i < member->size; i++)
+                CHECK(!used[member->offset + i]++, member->name);
         }
     }
 }
@@ -84,14 +141,16 @@ static void rows_are_complete(void **state)
 static void defaults_are_allowed(void **state)
 {
     AUTO(conf_unref) struct conf *conf = NULL;
+    int                           item;
     assert_int_equal(conf_load(NULL, NULL, &conf, NULL), 0);
     for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++)
-        CHECK(value_check(setting, setting_value(setting, conf), NULL) == 0, setting->name);
+        CHECK(value_check(setting, setting_value(setting, conf), &item, NULL) == 0, setting->name);
     for (const struct setting *setting = settings_of(SCOPE_PATH); setting->name; setting++)
-        CHECK(value_check(setting, setting_value(setting, &conf->defaults), NULL) == 0,
+        CHECK(value_check(setting, setting_value(setting, &conf->defaults), &item, NULL) == 0,
               setting->name);
 }
 
 TESTS(rows_are_sorted_for_the_search, each_row_is_found_in_any_case, other_names_are_not_found,
+      keys_of_items_are_found_in_any_case, keys_must_be_spelt_right,
       fields_have_the_size_of_their_type, no_two_rows_share_a_field, rows_are_complete,
-      defaults_are_allowed)
+      lists_of_objects_are_global, keys_of_items_are_complete, defaults_are_allowed)

@@ -5,266 +5,87 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "base/mem.h"
 #include "conf/quote.h"
-#include "conf/units.h"
-#include "loop/address.h"
+#include "conf/value_internal.h"
 
-/* A field of any type. */
-union field {
-    bool           boolean;
-    int            choice;
-    unsigned       bits;
-    int64_t        number;
-    char          *string;
-    struct strings strings;
-};
-
-#define KIND(kind) (1U << YAML_##kind)
-
-struct value_type {
-    const char *name;
-    size_t      size;
-    unsigned    kinds;   /* of scalars that are read as text: KIND(...) */
-    bool        is_list; /* parse() adds an item */
-    bool        keeps_on_null;
-    const char *expects; /* "'x' is not ..."; NULL: the choices */
-    int (*parse)(const struct setting *setting, struct span text, union field *field);
-    void (*print)(const struct setting *setting, const union field *field, struct buf *out);
-};
-
-static const struct choice *find_choice(const struct setting *setting, struct span text)
+static const struct value_type *type_of(const struct setting *setting)
 {
-    for (const struct choice *choice = setting->choices; choice->name; choice++) {
-        if (span_is(text, choice->name))
-            return choice;
-    }
-    return NULL;
+    return &value_types[setting->type];
 }
-
-static int parse_bool(const struct setting *setting, struct span text, union field *field)
-{
-    bool is_true = span_is_nocase(text, "yes") || span_is_nocase(text, "true");
-    if (!is_true && !span_is_nocase(text, "no") && !span_is_nocase(text, "false"))
-        return -EINVAL;
-    field->boolean = is_true;
-    return 0;
-}
-
-static void print_bool(const struct setting *setting, const union field *field, struct buf *out)
-{
-    buf_append_string(out, field->boolean ? "true" : "false");
-}
-
-static int parse_int(const struct setting *setting, struct span text, union field *field)
-{
-    bool is_signed = text.len > 0 && (text.p[0] == '-' || text.p[0] == '+');
-    bool is_negative = is_signed && text.p[0] == '-';
-    if (is_signed)
-        text = span_skip(text, 1);
-    uint64_t value;
-    int      err = span_to_uint(text, INT64_MAX, &value);
-    if (err < 0)
-        return err;
-    field->number = is_negative ? -(int64_t)value : (int64_t)value;
-    return 0;
-}
-
-static void print_int(const struct setting *setting, const union field *field, struct buf *out)
-{
-    buf_printf(out, "%" PRId64, field->number);
-}
-
-static int parse_duration(const struct setting *setting, struct span text, union field *field)
-{
-    return duration_parse(text, &field->number);
-}
-
-static void print_duration(const struct setting *setting, const union field *field, struct buf *out)
-{
-    size_t before = out->len;
-    duration_print(field->number, out);
-    if (out->len == before)
-        buf_append_string(out, "\"\"");
-}
-
-static int parse_size(const struct setting *setting, struct span text, union field *field)
-{
-    return size_parse(text, &field->number);
-}
-
-static void print_size(const struct setting *setting, const union field *field, struct buf *out)
-{
-    size_print(field->number, out);
-}
-
-static int parse_string(const struct setting *setting, struct span text, union field *field)
-{
-    field->string = span_to_string(text);
-    return 0;
-}
-
-static void print_string(const struct setting *setting, const union field *field, struct buf *out)
-{
-    yaml_print_string(span_from_string(field->string), out);
-}
-
-/* Empty for a server that is off; the checks between keys ask for it when it is on. */
-static int parse_address(const struct setting *setting, struct span text, union field *field)
-{
-    struct address       address;
-    AUTO(mem_free) char *string = span_to_string(text);
-    if (text.len > 0 && address_parse(string, &address, NULL) < 0)
-        return -EINVAL;
-    field->string = TAKE(string);
-    return 0;
-}
-
-static int parse_enum(const struct setting *setting, struct span text, union field *field)
-{
-    const struct choice *choice = find_choice(setting, text);
-    if (!choice)
-        return -EINVAL;
-    field->choice = choice->value;
-    return 0;
-}
-
-static void print_enum(const struct setting *setting, const union field *field, struct buf *out)
-{
-    const struct choice *choice = setting->choices;
-    while (choice->value != field->choice)
-        choice++;
-    yaml_print_string(span_from_string(choice->name), out);
-}
-
-static int parse_bit(const struct setting *setting, struct span text, union field *field)
-{
-    const struct choice *choice = find_choice(setting, text);
-    if (!choice)
-        return -EINVAL;
-    field->bits |= (unsigned)choice->value;
-    return 0;
-}
-
-static void print_bits(const struct setting *setting, const union field *field, struct buf *out)
-{
-    const char *comma = "";
-    buf_append_string(out, "[");
-    for (const struct choice *choice = setting->choices; choice->name; choice++) {
-        if (!(field->bits & (unsigned)choice->value))
-            continue;
-        buf_append_string(out, comma);
-        yaml_print_string(span_from_string(choice->name), out);
-        comma = ", ";
-    }
-    buf_append_string(out, "]");
-}
-
-static int parse_item(const struct setting *setting, struct span text, union field *field)
-{
-    struct strings *strings = &field->strings;
-    strings->items = mem_resize(strings->items, (strings->count + 1) * sizeof(char *));
-    strings->items[strings->count++] = span_to_string(text);
-    return 0;
-}
-
-static void print_items(const struct setting *setting, const union field *field, struct buf *out)
-{
-    buf_append_string(out, "[");
-    for (size_t i = 0; i < field->strings.count; i++) {
-        buf_append_string(out, i ? ", " : "");
-        yaml_print_string(span_from_string(field->strings.items[i]), out);
-    }
-    buf_append_string(out, "]");
-}
-
-/* clang-format off */
-static const struct value_type types[SETTING_TYPE_COUNT] = {
-    [SET_ADDRESS] = { "address", sizeof(char *), KIND(STRING), false, true,
-        "an address; write IP:port, or :port for every interface", parse_address, print_string },
-    [SET_BITS] = { "list of words", sizeof(unsigned), KIND(STRING), true, false,
-        NULL, parse_bit, print_bits },
-    [SET_BOOL] = { "boolean", sizeof(bool), 0, false, true,
-        "a boolean; write yes or no", parse_bool, print_bool },
-    [SET_DURATION] = { "duration", sizeof(int64_t), KIND(STRING) | KIND(NULL), false, false,
-        "a duration; write a number with a unit, like 10s or 1m30s", parse_duration,
-        print_duration },
-    [SET_ENUM] = { "word", sizeof(int), KIND(STRING), false, false,
-        NULL, parse_enum, print_enum },
-    [SET_INT] = { "whole number", sizeof(int64_t), KIND(NUMBER), false, true,
-        "a whole number", parse_int, print_int },
-    [SET_POWER_OF_2] = { "power of two", sizeof(int64_t), KIND(NUMBER), false, true,
-        "a whole number", parse_int, print_int },
-    [SET_SIZE] = { "size", sizeof(int64_t), KIND(STRING), false, false,
-        "a size; write a number with a unit, like 50M or 1.5G", parse_size, print_size },
-    [SET_STRING] = { "text", sizeof(char *), KIND(STRING), false, true,
-        "a text; put it in quotes", parse_string, print_string },
-    [SET_STRINGS] = { "list of texts", sizeof(struct strings), KIND(STRING), true, false,
-        "a text; put it in quotes", parse_item, print_items },
-};
-/* clang-format on */
 
 size_t value_size(enum setting_type type)
 {
-    return types[type].size;
+    return value_types[type].shape->size;
 }
 
 const char *value_type_name(const struct setting *setting)
 {
-    return types[setting->type].name;
+    return type_of(setting)->name;
 }
 
 static void print_choices(const struct setting *setting, const char *around, struct buf *out)
 {
     const char *comma = "";
-    for (const struct choice *choice = setting->choices; choice->name; choice++) {
+    for (const struct choice *choice = setting->choices; choice && choice->name; choice++) {
         buf_printf(out, "%s%s%s%s", comma, around, choice->name, around);
         comma = ", ";
     }
 }
 
-/* What is wrong, in a message: `'x'`, or a word for what has no text. */
+/* What is wrong, in a message: `'x'`, or a word for what has no text, or may not be shown. */
 struct culprit {
-    char text[sizeof(struct quote) + 2];
+    char text[sizeof(struct quote) + 5];
 };
 
-static struct culprit name_text(struct span text)
+static struct culprit name_text(const struct setting *setting, struct span text)
 {
     struct culprit out;
-    (void)snprintf(out.text, sizeof(out.text), "'%s'", quote(text).text);
+    ptrdiff_t      colon = type_of(setting)->hides_rest ? span_find(text, ':') : -1;
+    struct span    shown = colon < 0 ? text : span_first(text, (size_t)colon + 1);
+    (void)snprintf(out.text, sizeof(out.text), "'%s%s'", quote(shown).text,
+                   shown.len < text.len ? "..." : "");
     return out;
 }
 
-static struct culprit name_node(const struct yaml_node *node)
+static struct culprit name_node(const struct setting *setting, const struct yaml_node *node)
 {
-    switch (node->kind) {
-    case YAML_NULL:
-        return (struct culprit){ "nothing" };
-    case YAML_LIST:
-        return (struct culprit){ "a list" };
-    case YAML_MAP:
-        return (struct culprit){ "a map" };
-    default:
-        return name_text(node->text);
-    }
+    static const char *const kinds[] = {
+        [YAML_NULL] = "nothing",  [YAML_BOOL] = "a boolean", [YAML_NUMBER] = "a number",
+        [YAML_STRING] = "a text", [YAML_LIST] = "a list",    [YAML_MAP] = "a map",
+    };
+    bool has_text =
+        node->kind == YAML_BOOL || node->kind == YAML_NUMBER || node->kind == YAML_STRING;
+    if (has_text && !setting->is_secret && type_of(setting)->parse)
+        return name_text(setting, node->text);
+    struct culprit out;
+    (void)snprintf(out.text, sizeof(out.text), "%s", kinds[node->kind]);
+    return out;
 }
 
 /* A value, or an item of a list. */
 static int refuse(const struct setting *setting, const char *what, struct errmsg *why)
 {
-    const char *expects = types[setting->type].expects;
-    if (expects)
-        return errmsg_set(why, -EINVAL, "%s is not %s", what, expects);
     AUTO(buf_fini) struct buf choices = { 0 };
     print_choices(setting, "", &choices);
-    return errmsg_set(why, -EINVAL, "%s is not one of %s", what, buf_string(&choices));
+    return errmsg_set(why, -EINVAL, "%s %s%s%s", what, type_of(setting)->expects,
+                      choices.len ? " " : "", buf_string(&choices));
+}
+
+int value_refuse_node(const struct setting *setting, const struct yaml_node *node,
+                      struct errmsg *why)
+{
+    return refuse(setting, name_node(setting, node).text, why);
+}
+
+int value_refuse_count(const struct setting *setting, struct errmsg *why)
+{
+    return errmsg_set(why, -E2BIG, "more than %" PRId64 " items", setting->max);
 }
 
 static int refuse_list(const struct setting *setting, const char *what, struct errmsg *why)
 {
     AUTO(buf_fini) struct buf choices = { 0 };
-    if (setting->choices)
-        print_choices(setting, "", &choices);
+    print_choices(setting, "", &choices);
     return errmsg_set(why, -EINVAL, "%s is not a list; write [a, b]%s%s, or [] for none", what,
                       choices.len ? " of " : "", buf_string(&choices));
 }
@@ -272,10 +93,16 @@ static int refuse_list(const struct setting *setting, const char *what, struct e
 static int parse_text(const struct setting *setting, struct span text, union field *field,
                       struct errmsg *why)
 {
-    int err = types[setting->type].parse(setting, text, field);
+    if (!type_of(setting)->parse)
+        return errmsg_set(why, -EINVAL,
+                          "a text is not a list of objects; each key of an item has a variable of "
+                          "its own, whose name ends like _0_KEY");
+    int err = type_of(setting)->parse(setting, text, field);
     if (err == -ERANGE)
         return errmsg_set(why, err, "'%s' is too large", quote(text).text);
-    return err < 0 ? refuse(setting, name_text(text).text, why) : 0;
+    if (err == -E2BIG)
+        return errmsg_set(why, err, "an item of more than %d bytes", CONF_MAX_ITEM);
+    return err < 0 ? refuse(setting, name_text(setting, text).text, why) : 0;
 }
 
 /* What was read takes the place of what was there, only once it is whole. */
@@ -286,7 +113,21 @@ static int commit(const struct setting *setting, union field *read, int err, voi
         return err;
     }
     value_fini(setting, field);
-    memcpy(field, read, types[setting->type].size);
+    value_store(setting, read, field);
+    return 0;
+}
+
+static int parse_list(const struct setting *setting, struct span text, union field *field,
+                      struct errmsg *why)
+{
+    struct span item;
+    for (int64_t count = 1; span_next(&text, ',', &item); count++) {
+        if (setting->max && count > setting->max)
+            return value_refuse_count(setting, why);
+        int err = parse_text(setting, item, field, why);
+        if (err < 0)
+            return err;
+    }
     return 0;
 }
 
@@ -294,12 +135,8 @@ int value_read_text(const struct setting *setting, struct span text, void *field
                     struct errmsg *why)
 {
     union field read = { 0 };
-    if (!types[setting->type].is_list)
-        return commit(setting, &read, parse_text(setting, text, &read, why), field);
-    int         err = 0;
-    struct span rest = text, item;
-    while (err == 0 && span_next(&rest, ',', &item))
-        err = parse_text(setting, item, &read, why);
+    int         err = type_of(setting)->is_list ? parse_list(setting, text, &read, why)
+                                                : parse_text(setting, text, &read, why);
     return commit(setting, &read, err, field);
 }
 
@@ -311,134 +148,92 @@ static int parse_node(const struct setting *setting, const struct yaml_node *nod
         field->boolean = node->is_true;
         return 0;
     }
-    if (types[setting->type].kinds & 1U << node->kind)
+    if (type_of(setting)->kinds & 1U << node->kind)
         return parse_text(setting, node->text, field, why);
-    const struct choice *choice = setting->choices ? find_choice(setting, node->text) : NULL;
+    const struct choice *choice = value_find_choice(setting, node->text);
     if (!choice)
-        return refuse(setting, name_node(node).text, why);
+        return value_refuse_node(setting, node, why);
     if (!choice->is_bare)
         return errmsg_set(why, -EINVAL, "'%s' is a word only when it stands in quotes",
                           choice->name);
     return parse_text(setting, node->text, field, why);
 }
 
-int value_read_node(const struct setting *setting, const struct yaml_node *node, void *field,
-                    struct errmsg *why)
+static int read_item(const struct setting *setting, const struct yaml_node *node,
+                     union field *field, struct value_place *place, struct errmsg *why)
 {
-    const struct value_type *type = &types[setting->type];
-    union field              read = { 0 };
-    if (node->kind == YAML_NULL && type->keeps_on_null)
-        return 0;
-    if (!type->is_list)
-        return commit(setting, &read, parse_node(setting, node, &read, why), field);
+    *place = (struct value_place){ .line = node->line, .column = node->column };
+    if (type_of(setting)->read_item)
+        return type_of(setting)->read_item(setting, node, field, place, why);
+    return parse_node(setting, node, field, why);
+}
+
+static int read_list(const struct setting *setting, const struct yaml_node *node,
+                     union field *field, struct value_place *place, struct errmsg *why)
+{
+    *place = (struct value_place){ .line = node->line, .column = node->column };
     if (node->kind != YAML_LIST)
-        return refuse_list(setting, name_node(node).text, why);
-    int err = 0;
+        return refuse_list(setting, name_node(setting, node).text, why);
+    if (setting->max && node->count > (size_t)setting->max)
+        return value_refuse_count(setting, why);
     for (const struct yaml_node *item = node->first; item; item = item->next) {
-        err = parse_node(setting, item, &read, why);
+        int err = read_item(setting, item, field, place, why);
         if (err < 0)
-            break;
+            return err;
     }
+    return 0;
+}
+
+int value_read_node(const struct setting *setting, const struct yaml_node *node, void *field,
+                    struct value_place *place, struct errmsg *why)
+{
+    union field read = { 0 };
+    if (node->kind == YAML_NULL && type_of(setting)->keeps_on_null)
+        return 0;
+    int err = type_of(setting)->is_list ? read_list(setting, node, &read, place, why)
+                                        : read_item(setting, node, &read, place, why);
     return commit(setting, &read, err, field);
 }
 
-static void print_limit(const struct setting *setting, int64_t limit, struct buf *out)
+int value_check(const struct setting *setting, const void *field, int *item, struct errmsg *why)
 {
-    if (limit == 0)
-        buf_append_string(out, "0");
-    else
-        types[setting->type].print(setting, &(union field){ .number = limit }, out);
-}
-
-static void print_range(const struct setting *setting, struct buf *out)
-{
-    print_limit(setting, setting->min, out);
-    buf_append_string(out, " to ");
-    print_limit(setting, setting->max, out);
-    if (setting->unit)
-        buf_printf(out, " %s", setting->unit);
-}
-
-int value_check(const struct setting *setting, const void *field, struct errmsg *why)
-{
-    if (setting->min == 0 && setting->max == 0)
-        return 0;
-    int64_t number = *(const int64_t *)field;
-    if (number <= 0 && setting->min > 0)
-        return errmsg_set(why, -EINVAL, "'%s' must be greater than zero", setting->name);
-    if (setting->type == SET_POWER_OF_2 && (number & (number - 1)))
-        return errmsg_set(why, -EINVAL, "'%s' must be a power of two", setting->name);
-    if (number >= setting->min && number <= setting->max)
-        return 0;
-    AUTO(buf_fini) struct buf range = { 0 }, given = { 0 };
-    print_range(setting, &range);
-    print_limit(setting, number, &given);
-    return errmsg_set(why, -EINVAL, "'%s' must be in the range of %s, not %s", setting->name,
-                      buf_string(&range), buf_string(&given));
-}
-
-static bool strings_equal(const struct strings *a, const struct strings *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++) {
-        if (strcmp(a->items[i], b->items[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* A field is as large and as aligned as its own type, not as the union. */
-static union field load(const struct setting *setting, const void *field)
-{
-    union field out = { 0 };
-    memcpy(&out, field, types[setting->type].size);
-    return out;
+    const struct value_shape *shape = type_of(setting)->shape;
+    union field               value = value_load(setting, field);
+    *item = -1;
+    return shape->check ? shape->check(setting, setting->name, &value, item, why) : 0;
 }
 
 bool value_equal(const struct setting *setting, const void *a, const void *b)
 {
-    union field left = load(setting, a), right = load(setting, b);
-    switch (setting->type) {
-    case SET_ADDRESS:
-    case SET_STRING:
-        return span_equal(span_from_string(left.string), span_from_string(right.string));
-    case SET_STRINGS:
-        return strings_equal(&left.strings, &right.strings);
-    default:
-        return memcmp(a, b, types[setting->type].size) == 0;
-    }
+    const struct value_shape *shape = type_of(setting)->shape;
+    if (!shape->equal)
+        return memcmp(a, b, shape->size) == 0;
+    union field left = value_load(setting, a), right = value_load(setting, b);
+    return shape->equal(setting, &left, &right);
 }
 
 void value_print(const struct setting *setting, const void *field, struct buf *out)
 {
-    union field value = load(setting, field);
-    types[setting->type].print(setting, &value, out);
-}
-
-static void strings_fini(struct strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        mem_free(strings->items[i]);
-    mem_free(strings->items);
+    union field value = value_load(setting, field);
+    type_of(setting)->print(setting, &value, out);
 }
 
 void value_fini(const struct setting *setting, void *field)
 {
-    union field value = load(setting, field);
-    if (setting->type == SET_ADDRESS || setting->type == SET_STRING)
-        mem_free(value.string);
-    else if (setting->type == SET_STRINGS)
-        strings_fini(&value.strings);
-    memset(field, 0, types[setting->type].size);
+    const struct value_shape *shape = type_of(setting)->shape;
+    union field               value = value_load(setting, field);
+    if (shape->fini)
+        shape->fini(setting, &value);
+    memset(field, 0, shape->size);
 }
 
 void value_print_allowed(const struct setting *setting, struct buf *out)
 {
-    if (setting->choices)
-        print_choices(setting, "`", out);
-    else if (setting->max && setting->min == 1 && setting->type == SET_DURATION)
+    print_choices(setting, "`", out);
+    if (setting->max && setting->min == 1 && setting->type == SET_DURATION) {
         buf_append_string(out, "more than 0");
-    else if (setting->max)
-        print_range(setting, out);
+    } else if (setting->max) {
+        buf_append_string(out, setting->choices ? "; " : "");
+        value_print_range(setting, out);
+    }
 }

@@ -327,6 +327,31 @@ static void members_are_found_by_name(void **state)
     assert_null(yaml_get(NULL, BYTES("c")));
 }
 
+static void items_know_their_place(void **state)
+{
+    static const struct {
+        struct span text;
+        unsigned    line, column, key_column; /* of the second item, and of its first key */
+    } cases[] = {
+        { BYTES("- a\n- b\n"), 2, 3, 0 },
+        { BYTES("[a, 'b']"), 1, 5, 0 },
+        { BYTES("- {a: 1}\n- {b: 2}\n"), 2, 3, 4 },
+        { BYTES("- a: 1\n-  b: 2\n   c: 3\n"), 2, 4, 4 },
+        { BYTES("- a: 1\n-\n  b: 2\n"), 3, 3, 3 },
+        { BYTES("[&a {a: 1}, *a]"), 1, 13, 6 },
+        { BYTES("- &a {a: 1}\n- {<<: *a}\n"), 2, 3, 7 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char                               *name = (const char *)cases[i].text.p;
+        AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
+        CHECK(parse(cases[i].text, &tree, NULL) == 0, name);
+        const struct yaml_node *item = yaml_tree_root(tree)->first->next;
+        CHECK(item->line == cases[i].line, name);
+        CHECK(item->column == cases[i].column, name);
+        CHECK((item->first ? item->first->key_column : 0) == cases[i].key_column, name);
+    }
+}
+
 TESTS(documents_become_trees, mistakes_are_told_with_their_place, what_is_too_large_is_refused,
       what_is_just_not_too_large_is_read, alias_bombs_stay_small, plain_scalars_have_kinds,
-      members_are_found_by_name)
+      members_are_found_by_name, items_know_their_place)

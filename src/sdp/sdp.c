@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/check.h"
+#include "sdp/sdp_internal.h"
 
 enum {
     DEFAULT_CLOCK_RATE = 90000,
@@ -29,31 +30,6 @@ static const struct default_param {
     { "mpeg4-generic", { BYTES("streamtype"), BYTES("5") } },
     { "opus", { BYTES("sprop-stereo"), BYTES("0") } },
 };
-
-static struct span next_word(struct span *rest)
-{
-    struct span word = { 0 };
-    *rest = span_trim(*rest);
-    (void)span_next(rest, ' ', &word);
-    return word;
-}
-
-/* Parts of "H264/90000" or "opus/48000/2"; those that are not there are empty. */
-struct rtpmap {
-    struct span name, clock_rate, channels;
-};
-
-static struct rtpmap split_rtpmap(struct span text)
-{
-    struct rtpmap map = { 0 };
-    (void)span_next(&text, '/', &map.name);
-    (void)span_next(&text, '/', &map.clock_rate);
-    (void)span_next(&text, '/', &map.channels);
-    map.name = span_trim(map.name);
-    map.clock_rate = span_trim(map.clock_rate);
-    map.channels = span_trim(map.channels);
-    return map;
-}
 
 /* Its index, or fmtp_count when it is not there. */
 static unsigned find_param(const struct sdp_media *media, struct span key)
@@ -97,7 +73,7 @@ static bool is_about_format(const struct sdp_media *media, struct span format)
 
 static void read_rtpmap(struct sdp_media *media, struct span value)
 {
-    struct span format = next_word(&value);
+    struct span format = sdp_next_word(&value);
     /* TP-Link and Mercury write "smart/1/90000" for a format; the number stands here only. */
     if (media->format.len == 0 && !read_payload_type(media, format))
         return;
@@ -122,7 +98,7 @@ static void read_param(struct sdp_media *media, struct span text)
 
 static void read_fmtp(struct sdp_media *media, struct span value)
 {
-    struct span format = next_word(&value);
+    struct span format = sdp_next_word(&value);
     struct span param;
     if (!is_about_format(media, format))
         return;
@@ -153,10 +129,10 @@ static void read_attribute(struct sdp_media *media, struct span line)
 /* m=video 0 RTP/AVP 96 97: kind, port, profile, formats; any of them may be missing. */
 static void read_media_line(struct sdp_media *media, struct span line)
 {
-    media->kind = next_word(&line);
-    (void)next_word(&line);
-    media->profile = next_word(&line);
-    (void)read_payload_type(media, next_word(&line));
+    media->kind = sdp_next_word(&line);
+    (void)sdp_next_word(&line);
+    media->profile = sdp_next_word(&line);
+    (void)read_payload_type(media, sdp_next_word(&line));
 }
 
 static bool has_required_params(const struct sdp_media *media, enum codec_id codec)
@@ -192,8 +168,8 @@ static void finish_media(struct sdp_media *media)
         media->rtpmap = span_from_string(codec_static_rtpmap(media->payload_type));
         return;
     }
-    struct rtpmap map = split_rtpmap(media->rtpmap);
-    uint64_t      clock_rate = 0, channels = media->channels;
+    struct sdp_rtpmap map = sdp_split_rtpmap(media->rtpmap);
+    uint64_t          clock_rate = 0, channels = media->channels;
     (void)span_to_uint(map.clock_rate, MAX_CLOCK_RATE, &clock_rate);
     (void)span_to_uint(map.channels, UINT8_MAX, &channels);
     media->codec = find_codec(media, map.name, (uint32_t)clock_rate);
@@ -257,9 +233,9 @@ static void write_rtpmap(struct buf *out, const struct sdp_media *media)
     if (media->codec->id == CODEC_GENERIC) {
         buf_append(out, media->rtpmap);
     } else {
-        struct rtpmap map = split_rtpmap(media->rtpmap);
-        const char   *spelt = media->codec->rtp_name;
-        bool          is_alias = !spelt || !span_is_nocase(map.name, spelt);
+        struct sdp_rtpmap map = sdp_split_rtpmap(media->rtpmap);
+        const char       *spelt = media->codec->rtp_name;
+        bool              is_alias = !spelt || !span_is_nocase(map.name, spelt);
         buf_append(out, is_alias ? map.name : span_from_string(spelt));
         buf_printf(out, "/%u", media->clock_rate);
         if (map.channels.len)
@@ -289,7 +265,7 @@ static void insert_param(struct sorted_params *sorted, const struct sdp_param *p
 
 static void sort_params(const struct sdp_media *media, struct sorted_params *sorted)
 {
-    struct span encoding = split_rtpmap(media->rtpmap).name;
+    struct span encoding = sdp_split_rtpmap(media->rtpmap).name;
     for (unsigned i = 0; i < media->fmtp_count; i++)
         insert_param(sorted, &media->fmtp[i]);
     for (size_t i = 0; i < COUNT(default_params); i++) {
