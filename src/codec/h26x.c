@@ -60,26 +60,11 @@ bool h26x_next_annexb(struct span *rest, struct span *nal)
     return false;
 }
 
-/* The whole NAL units of a payload. */
-struct units {
-    struct span rest;
-    enum { ONE, AGGREGATE, ANNEXB } shape;
-};
-
 /* Only for payloads whose first byte is 0: no NAL unit begins like that in RTP. */
 static bool is_annexb(struct span payload)
 {
     return (payload.len > 3 && memcmp(payload.p, "\0\0\1", 3) == 0) ||
            (payload.len > 4 && memcmp(payload.p, "\0\0\0\1", 4) == 0);
-}
-
-static struct units units_of(struct span payload, bool is_aggregate, size_t header)
-{
-    if (is_aggregate)
-        return (struct units){ span_skip(payload, header), AGGREGATE };
-    if (payload.p[0] == 0 && is_annexb(payload))
-        return (struct units){ payload, ANNEXB };
-    return (struct units){ payload, ONE };
 }
 
 /* RFC 6184, section 5.7.1, and RFC 7798, section 4.4.2, without DONL: 16-bit size, NAL unit. */
@@ -95,23 +80,8 @@ static bool next_aggregated(struct span *rest, struct span *nal)
     return true;
 }
 
-static bool next_unit(struct units *units, struct span *nal)
-{
-    switch (units->shape) {
-    case AGGREGATE:
-        return next_aggregated(&units->rest, nal);
-    case ANNEXB:
-        return h26x_next_annexb(&units->rest, nal);
-    case ONE:
-        *nal = units->rest;
-        units->rest.len = 0;
-        return nal->len > 0;
-    }
-    return false;
-}
-
 /* In what the two differ, as far as packets go. */
-struct family {
+struct h26x_family {
     const uint8_t *flags; /* by type */
     uint8_t (*type_of)(struct span nal);
     size_t  header; /* bytes in front of a NAL unit's payload, and of a fragment's own header */
@@ -119,25 +89,77 @@ struct family {
     uint8_t type_mask; /* of a fragment's header */
 };
 
-static const struct family h264 = {
-    h264_flags, h264_type, 1, H264_NAL_STAP_A, H264_NAL_FU_A, 0x1f
-};
-static const struct family h265 = { h265_flags, h265_type, 2, H265_NAL_AP, H265_NAL_FU, 0x3f };
+static const struct h26x_family h264 = { h264_flags,      h264_type,     1,
+                                         H264_NAL_STAP_A, H264_NAL_FU_A, 0x1f };
+static const struct h26x_family h265 = { h265_flags, h265_type, 2, H265_NAL_AP, H265_NAL_FU, 0x3f };
 
-static unsigned inspect(const struct family *family, struct span payload)
+static struct h26x_units units_of(const struct h26x_family *family, struct span payload)
+{
+    struct h26x_units units = { .family = family, .rest = payload };
+    uint8_t           type = payload.len ? family->type_of(payload) : 0;
+    if (payload.len < family->header || type == family->fragment) {
+        units.rest.len = 0;
+    } else if (type == family->aggregate) {
+        units.rest = span_skip(payload, family->header);
+        units.shape = H26X_AGGREGATE;
+    } else if (payload.p[0] == 0 && is_annexb(payload)) {
+        units.shape = H26X_ANNEXB;
+    }
+    return units;
+}
+
+struct h26x_units h264_units(struct span payload)
+{
+    return units_of(&h264, payload);
+}
+
+struct h26x_units h265_units(struct span payload)
+{
+    return units_of(&h265, payload);
+}
+
+static bool next_outer(struct h26x_units *units, struct span *nal)
+{
+    switch (units->shape) {
+    case H26X_AGGREGATE:
+        return next_aggregated(&units->rest, nal);
+    case H26X_ANNEXB:
+        return h26x_next_annexb(&units->rest, nal);
+    case H26X_ONE:
+        *nal = units->rest;
+        units->rest.len = 0;
+        return nal->len > 0;
+    }
+    return false;
+}
+
+/* A NAL unit holds no start code, so one that is found in a parameter set begins the next. */
+bool h26x_next_unit(struct h26x_units *units, struct span *nal)
+{
+    if (units->inner.len && h26x_next_annexb(&units->inner, nal))
+        return true;
+    if (!next_outer(units, nal))
+        return false;
+    if (units->family->flags[units->family->type_of(*nal)] & PARAMS) {
+        units->inner = *nal;
+        *nal = cut_nal(&units->inner);
+    }
+    return true;
+}
+
+static unsigned inspect(const struct h26x_family *family, struct span payload)
 {
     if (payload.len < family->header)
         return 0;
-    uint8_t type = family->type_of(payload);
-    if (type == family->fragment) {
+    if (family->type_of(payload) == family->fragment) {
         if (payload.len <= family->header || !(payload.p[family->header] & 0x80))
             return 0;
         return family->flags[payload.p[family->header] & family->type_mask] & STARTS;
     }
-    unsigned     flags = 0;
-    struct units units = units_of(payload, type == family->aggregate, family->header);
-    struct span  nal;
-    while (next_unit(&units, &nal))
+    unsigned          flags = 0;
+    struct h26x_units units = units_of(family, payload);
+    struct span       nal;
+    while (next_outer(&units, &nal))
         flags |= family->flags[family->type_of(nal)];
     return flags;
 }
@@ -152,36 +174,22 @@ unsigned h265_inspect(struct span payload)
     return inspect(&h265, payload);
 }
 
-/*
- * A NAL unit holds no start code, so one that is found in a parameter set begins the next: there
- * are cameras that send the sets, and the picture too, in one such "NAL unit".
- */
-static void visit_params(const struct family *family, struct span payload, h26x_param_fn *on_param,
-                         void *arg)
+static void visit_params(struct h26x_units units, h26x_param_fn *on_param, void *arg)
 {
-    if (payload.len < family->header || family->type_of(payload) == family->fragment)
-        return;
-    struct units units =
-        units_of(payload, family->type_of(payload) == family->aggregate, family->header);
-    struct span unit;
-    while (next_unit(&units, &unit)) {
-        if (!(family->flags[family->type_of(unit)] & PARAMS))
-            continue;
-        struct span nal = cut_nal(&unit);
-        do {
-            uint8_t type = family->type_of(nal);
-            if (family->flags[type] & PARAMS)
-                on_param(arg, type, nal);
-        } while (h26x_next_annexb(&unit, &nal));
+    struct span nal;
+    while (h26x_next_unit(&units, &nal)) {
+        uint8_t type = units.family->type_of(nal);
+        if (units.family->flags[type] & PARAMS)
+            on_param(arg, type, nal);
     }
 }
 
 void h264_visit_params(struct span payload, h26x_param_fn *on_param, void *arg)
 {
-    visit_params(&h264, payload, on_param, arg);
+    visit_params(h264_units(payload), on_param, arg);
 }
 
 void h265_visit_params(struct span payload, h26x_param_fn *on_param, void *arg)
 {
-    visit_params(&h265, payload, on_param, arg);
+    visit_params(h265_units(payload), on_param, arg);
 }

@@ -36,6 +36,25 @@ enum h265_nal {
     H265_NAL_FU = 49,
 };
 
+/** The whole NAL units of one payload, taken one by one with h26x_next_unit(). Plain. */
+struct h26x_units {
+    const struct h26x_family *family;
+    struct span               rest;
+    struct span               inner; /* what follows a parameter set within its own unit */
+    enum { H26X_ONE, H26X_AGGREGATE, H26X_ANNEXB } shape;
+};
+
+/** Of a single NAL unit, an aggregate or Annex B; of a fragment or an empty payload none. */
+struct h26x_units h264_units(struct span rtp_payload);
+struct h26x_units h265_units(struct span rtp_payload);
+
+/**
+ * The next unit, a view into the payload, never empty; false at the end. Parameter sets have
+ * neither start codes nor trailing zeros: there are cameras that send the sets, and the picture
+ * too, in one "NAL unit" with start codes between.
+ */
+bool h26x_next_unit(struct h26x_units *units, struct span *nal);
+
 /** For struct codec's `inspect`: bits of enum codec_packet_flag. */
 unsigned h264_inspect(struct span rtp_payload);
 unsigned h265_inspect(struct span rtp_payload);

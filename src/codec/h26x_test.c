@@ -291,5 +291,44 @@ static void annexb_is_cut_into_nal_units(void **state)
     }
 }
 
+static void payloads_are_cut_into_nal_units(void **state)
+{
+    static const struct {
+        const char *name;
+        struct span payload;
+        const char *nals; /* first byte and size of each */
+    } cases[] = {
+        { "one", BYTES("\x65\x88"), "65:2 " },
+        { "nothing", BYTES(""), "" },
+        { "a fragment", BYTES("\x7c\x85\x88"), "" },
+        { "an aggregate", BYTES("\x78\0\2\x67\x42\0\1\x65"), "67:2 65:1 " },
+        { "cut short", BYTES("\x78\0\2\x67\x42\0\2\x65"), "67:2 " },
+        { "Annex B", BYTES("\0\0\1\x09\xf0\0\0\1\x65\x88"), "09:2 65:2 " },
+        { "a picture behind a set", BYTES("\x67\x42\0\0\1\x68\0\0\1\x65\x88"), "67:2 68:1 65:2 " },
+        { "the same in an aggregate", BYTES("\x78\0\6\x67\x42\0\0\1\x68\0\1\x65"),
+          "67:2 68:1 65:1 " },
+        { "zeros behind a set", BYTES("\x68\xce\0\0"), "68:2 " },
+        { "a code in a picture stays", BYTES("\x65\x88\0\0\1\x68"), "65:6 " },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct h26x_units units = h264_units(cases[i].payload);
+        struct span       nal;
+        char              text[64] = "";
+        while (h26x_next_unit(&units, &nal)) {
+            CHECK(span_contains(cases[i].payload, nal), cases[i].name);
+            size_t used = strlen(text);
+            (void)snprintf(text + used, sizeof(text) - used, "%02x:%zu ", nal.p[0], nal.len);
+        }
+        CHECK(strcmp(text, cases[i].nals) == 0, cases[i].name);
+        CHECK(!h26x_next_unit(&units, &nal), cases[i].name);
+    }
+    struct h26x_units units = h265_units(BYTES("\x60\1\0\2\x40\1\0\3\x26\1\x88"));
+    struct span       nal;
+    assert_true(h26x_next_unit(&units, &nal) && nal.len == 2);
+    assert_true(h26x_next_unit(&units, &nal) && nal.len == 3);
+    assert_false(h26x_next_unit(&units, &nal));
+}
+
 TESTS(packets_of_h264_are_inspected, packets_of_h265_are_inspected, sizes_are_read_from_h264,
-      sizes_are_read_from_h265, sets_may_be_cut_anywhere, annexb_is_cut_into_nal_units)
+      sizes_are_read_from_h265, sets_may_be_cut_anywhere, annexb_is_cut_into_nal_units,
+      payloads_are_cut_into_nal_units)

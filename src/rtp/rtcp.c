@@ -12,6 +12,10 @@ enum {
     SSRC_SIZE = 4,
     SENDER_INFO_SIZE = 20,
     REPORT_BLOCK_SIZE = 24,
+    FEEDBACK_SIZE = 8, /* sender of the feedback, source it is about */
+    NACK_SIZE = 4,
+    FIR_SIZE = 8,
+    SDES_CNAME = 1,
     MAX_LOST = 0x7fffff, /* 24 bits, signed */
 };
 
@@ -77,6 +81,66 @@ int rtcp_parse_report_block(const struct rtcp_packet *packet, unsigned index,
     return 0;
 }
 
+int rtcp_parse_bye(const struct rtcp_packet *packet, unsigned index, uint32_t *ssrc)
+{
+    size_t at = (size_t)index * SSRC_SIZE;
+    if (packet->type != RTCP_BYE || index >= packet->count || packet->body.len < at + SSRC_SIZE)
+        return -EBADMSG;
+    *ssrc = read_be32(packet->body.p + at);
+    return 0;
+}
+
+static bool is_feedback(const struct rtcp_packet *packet, enum rtcp_type type, unsigned format)
+{
+    return packet->type == type && packet->count == format && packet->body.len >= FEEDBACK_SIZE;
+}
+
+int rtcp_parse_nack(const struct rtcp_packet *packet, struct rtcp_nack *out)
+{
+    if (!is_feedback(packet, RTCP_RTPFB, RTCP_RTPFB_NACK))
+        return -EBADMSG;
+    *out = (struct rtcp_nack){
+        .ssrc = read_be32(packet->body.p + SSRC_SIZE),
+        .rest = span_skip(packet->body, FEEDBACK_SIZE),
+    };
+    return 0;
+}
+
+bool rtcp_next_lost(struct rtcp_nack *nack, uint16_t *seq)
+{
+    if (nack->mask) {
+        unsigned bit = (unsigned)__builtin_ctz(nack->mask);
+        nack->mask &= (uint16_t)(nack->mask - 1);
+        *seq = (uint16_t)(nack->seq + 1 + bit);
+        return true;
+    }
+    if (nack->rest.len < NACK_SIZE)
+        return false;
+    *seq = nack->seq = read_be16(nack->rest.p);
+    nack->mask = read_be16(nack->rest.p + 2);
+    nack->rest = span_skip(nack->rest, NACK_SIZE);
+    return true;
+}
+
+int rtcp_parse_pli(const struct rtcp_packet *packet, uint32_t *ssrc)
+{
+    if (!is_feedback(packet, RTCP_PSFB, RTCP_PSFB_PLI))
+        return -EBADMSG;
+    *ssrc = read_be32(packet->body.p + SSRC_SIZE);
+    return 0;
+}
+
+/* RFC 5104, section 4.3.1: the sources stand in the entries, the header's field is not used. */
+int rtcp_parse_fir(const struct rtcp_packet *packet, unsigned index, struct rtcp_fir *out)
+{
+    size_t at = FEEDBACK_SIZE + (size_t)index * FIR_SIZE;
+    if (!is_feedback(packet, RTCP_PSFB, RTCP_PSFB_FIR) || packet->body.len < at + FIR_SIZE)
+        return -EBADMSG;
+    *out = (struct rtcp_fir){ .ssrc = read_be32(packet->body.p + at),
+                              .seq = packet->body.p[at + SSRC_SIZE] };
+    return 0;
+}
+
 static void write_header(uint8_t *out, enum rtcp_type type, unsigned count, size_t size)
 {
     out[0] = (uint8_t)(RTCP_VERSION << 6 | count);
@@ -105,6 +169,59 @@ void rtcp_write_rr(uint32_t ssrc, const struct rtcp_report_block *block, uint8_t
     write_be32(out + 20, block->jitter);
     write_be32(out + 24, block->last_sr);
     write_be32(out + 28, block->delay_since_sr);
+}
+
+void rtcp_write_empty_rr(uint32_t ssrc, uint8_t out[RTCP_EMPTY_RR_SIZE])
+{
+    write_header(out, RTCP_RR, 0, RTCP_EMPTY_RR_SIZE);
+    write_be32(out + 4, ssrc);
+}
+
+size_t rtcp_write_sdes(uint32_t ssrc, struct span cname, uint8_t *out)
+{
+    size_t size = rtcp_sdes_size(cname.len);
+    size_t text_at = HEADER + SSRC_SIZE + 2;
+    ASSERT(cname.len > 0 && cname.len <= RTCP_MAX_CNAME);
+    write_header(out, RTCP_SDES, 1, size);
+    write_be32(out + 4, ssrc);
+    out[8] = SDES_CNAME;
+    out[9] = (uint8_t)cname.len;
+    memcpy(out + text_at, cname.p, cname.len);
+    memset(out + text_at + cname.len, 0, size - text_at - cname.len);
+    return size;
+}
+
+static void write_feedback_ssrcs(uint32_t ssrc, uint32_t media_ssrc, uint8_t *out)
+{
+    write_be32(out + HEADER, ssrc);
+    write_be32(out + HEADER + SSRC_SIZE, media_ssrc);
+}
+
+void rtcp_write_pli(uint32_t ssrc, uint32_t media_ssrc, uint8_t out[RTCP_PLI_SIZE])
+{
+    write_header(out, RTCP_PSFB, RTCP_PSFB_PLI, RTCP_PLI_SIZE);
+    write_feedback_ssrcs(ssrc, media_ssrc, out);
+}
+
+size_t rtcp_write_nack(uint32_t ssrc, uint32_t media_ssrc, const uint16_t *seqs, unsigned count,
+                       uint8_t out[RTCP_MAX_NACK_SIZE])
+{
+    ASSERT(count > 0 && count <= RTCP_MAX_NACKS);
+    size_t size = HEADER + FEEDBACK_SIZE;
+    for (unsigned i = 0; i < count; size += NACK_SIZE) {
+        uint16_t first = seqs[i++], mask = 0;
+        for (; i < count; i++) {
+            unsigned ahead = (uint16_t)(seqs[i] - first - 1);
+            if (ahead >= 16 || 1u << ahead <= mask)
+                break;
+            mask |= (uint16_t)(1u << ahead);
+        }
+        write_be16(out + size, first);
+        write_be16(out + size + 2, mask);
+    }
+    write_header(out, RTCP_RTPFB, RTCP_RTPFB_NACK, size);
+    write_feedback_ssrcs(ssrc, media_ssrc, out);
+    return size;
 }
 
 void rtcp_write_bye(uint32_t ssrc, uint8_t out[RTCP_BYE_SIZE])

@@ -1,9 +1,11 @@
 /**
- * rtcp: sender reports, receiver reports, BYE (RFC 3550, section 6), read and written.
+ * rtcp: sender reports, receiver reports, SDES, BYE (RFC 3550, section 6) and feedback: NACK, PLI
+ * (RFC 4585), FIR (RFC 5104). What nobody asks for (REMB, XR, APP) is passed over by rtcp_next().
  *
  * Units:   NTP time is 32.32 fixed point since 1900; delays are in 1/65536 s, as on the wire.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,9 +20,28 @@ enum rtcp_type {
     RTCP_APP = 204,
     RTCP_RTPFB = 205,
     RTCP_PSFB = 206,
+    RTCP_XR = 207,
 };
 
-enum { RTCP_SR_SIZE = 28, RTCP_RR_SIZE = 32, RTCP_BYE_SIZE = 8 };
+/** `count` of feedback packets. */
+enum rtcp_feedback_format {
+    RTCP_RTPFB_NACK = 1,
+    RTCP_PSFB_PLI = 1,
+    RTCP_PSFB_FIR = 4,
+    RTCP_PSFB_APPLICATION = 15, /* REMB */
+};
+
+enum {
+    RTCP_SR_SIZE = 28,
+    RTCP_RR_SIZE = 32,
+    RTCP_EMPTY_RR_SIZE = 8,
+    RTCP_BYE_SIZE = 8,
+    RTCP_PLI_SIZE = 12,
+    RTCP_MAX_CNAME = 255,
+    RTCP_MAX_SDES_SIZE = 4 + 4 + 2 + RTCP_MAX_CNAME + 3, /* at least one zero, then a whole word */
+    RTCP_MAX_NACKS = 64,
+    RTCP_MAX_NACK_SIZE = 12 + 4 * RTCP_MAX_NACKS,
+};
 
 struct rtcp_packet {
     uint8_t     type;
@@ -56,11 +77,64 @@ int rtcp_parse_sender_info(const struct rtcp_packet *packet, struct rtcp_sender_
 int rtcp_parse_report_block(const struct rtcp_packet *packet, unsigned index,
                             struct rtcp_report_block *out);
 
+/** Source `index` < packet->count that a BYE ends. -EBADMSG. */
+int rtcp_parse_bye(const struct rtcp_packet *packet, unsigned index, uint32_t *ssrc);
+
+/** What a generic NACK asks for, taken one by one with rtcp_next_lost(). */
+struct rtcp_nack {
+    uint32_t    ssrc; /* the source whose packets are missing */
+    uint16_t    seq;
+    uint16_t    mask; /* bit i: seq + 1 + i is missing too */
+    struct span rest; /* views into the packet: pairs of the two above */
+};
+
+/** -EBADMSG: not a generic NACK, or cut short. */
+int rtcp_parse_nack(const struct rtcp_packet *packet, struct rtcp_nack *out);
+
+/** The next sequence number that is missing; false at the end. At most 17 for each 4 bytes. */
+bool rtcp_next_lost(struct rtcp_nack *nack, uint16_t *seq);
+
+/** The source of which a keyframe is wanted. -EBADMSG: not a PLI. */
+int rtcp_parse_pli(const struct rtcp_packet *packet, uint32_t *ssrc);
+
+struct rtcp_fir {
+    uint32_t ssrc; /* of which a keyframe is wanted */
+    uint8_t  seq;  /* of this request: a repetition has the same */
+};
+
+/** Entry `index`, from 0, of a FIR. -EBADMSG: not one, or it has no more. */
+int rtcp_parse_fir(const struct rtcp_packet *packet, unsigned index, struct rtcp_fir *out);
+
 /** A sender report without blocks. */
 void rtcp_write_sr(const struct rtcp_sender_info *info, uint8_t out[RTCP_SR_SIZE]);
 
 /** A receiver report with one block, from `ssrc`. */
 void rtcp_write_rr(uint32_t ssrc, const struct rtcp_report_block *block, uint8_t out[RTCP_RR_SIZE]);
+
+/** A receiver report of one that has nothing to report. */
+void rtcp_write_empty_rr(uint32_t ssrc, uint8_t out[RTCP_EMPTY_RR_SIZE]);
+
+/** How many bytes rtcp_write_sdes() writes. */
+static inline size_t rtcp_sdes_size(size_t cname_len)
+{
+    return (4 + 4 + 2 + cname_len + 4) / 4 * 4;
+}
+
+/**
+ * SDES with a CNAME of 1..RTCP_MAX_CNAME bytes, for behind a report: every compound has one.
+ * Returns its size.
+ */
+size_t rtcp_write_sdes(uint32_t ssrc, struct span cname, uint8_t *out);
+
+/** Asks the sender of `media_ssrc` for a keyframe. */
+void rtcp_write_pli(uint32_t ssrc, uint32_t media_ssrc, uint8_t out[RTCP_PLI_SIZE]);
+
+/**
+ * Asks for 1..RTCP_MAX_NACKS packets, in the order of their sequence numbers (wrapping). Returns
+ * its size.
+ */
+size_t rtcp_write_nack(uint32_t ssrc, uint32_t media_ssrc, const uint16_t *seqs, unsigned count,
+                       uint8_t out[RTCP_MAX_NACK_SIZE]);
 
 /** A BYE for one source. */
 void rtcp_write_bye(uint32_t ssrc, uint8_t out[RTCP_BYE_SIZE]);

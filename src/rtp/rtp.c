@@ -3,12 +3,14 @@
 #include <errno.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 enum {
     RTP_VERSION = 2,
     CSRC_SIZE = 4,
     EXTENSION_HEADER = 4,
     EXTENSION_WORD = 4,
+    ONE_BYTE_PROFILE = 0xbede,
 };
 
 /* Takes CSRCs and the extension off the front. */
@@ -67,4 +69,27 @@ void rtp_write(const struct rtp_header *header, uint8_t out[RTP_HEADER])
     write_be16(out + 2, header->seq);
     write_be32(out + 4, header->ticks);
     write_be32(out + 8, header->ssrc);
+}
+
+size_t rtp_write_extension(uint8_t *header, uint8_t id, struct span value)
+{
+    ASSERT(id >= 1 && id <= 14 && value.len >= 1 && value.len <= RTP_MAX_EXTENSION);
+    size_t   words = (1 + value.len + EXTENSION_WORD - 1) / EXTENSION_WORD;
+    uint8_t *block = header + RTP_HEADER;
+    header[0] |= 0x10;
+    write_be16(block, ONE_BYTE_PROFILE);
+    write_be16(block + 2, (uint16_t)words);
+    memset(block + EXTENSION_HEADER, 0, words * EXTENSION_WORD);
+    block[EXTENSION_HEADER] = (uint8_t)(id << 4 | (value.len - 1));
+    memcpy(block + EXTENSION_HEADER + 1, value.p, value.len);
+    return RTP_HEADER + EXTENSION_HEADER + words * EXTENSION_WORD;
+}
+
+void rtp_write_playout_delay(unsigned min_ms, unsigned max_ms, uint8_t out[RTP_PLAYOUT_DELAY])
+{
+    ASSERT(min_ms <= max_ms && max_ms <= RTP_MAX_PLAYOUT_DELAY_MS);
+    unsigned min = min_ms / 10, max = max_ms / 10;
+    out[0] = (uint8_t)(min >> 4);
+    out[1] = (uint8_t)(min << 4 | max >> 8);
+    out[2] = (uint8_t)max;
 }

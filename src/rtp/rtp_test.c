@@ -82,4 +82,64 @@ static void what_is_written_is_read_again(void **state)
     assert_memory_equal(out, "\x80\xe0\0\1\0\0\0\0\0\0\0\0", RTP_HEADER);
 }
 
-TESTS(packets_are_taken_apart, what_is_written_is_read_again)
+static void an_extension_is_written_and_passed_over(void **state)
+{
+    static const struct {
+        const char *name;
+        uint8_t     id;
+        struct span value, want; /* behind the 12 bytes */
+    } cases[] = {
+        { "one byte", 1, BYTES("a"),
+          BYTES("\xbe\xde\0\1\x10"
+                "a\0\0") },
+        { "three bytes", 14, BYTES("abc"),
+          BYTES("\xbe\xde\0\1\xe2"
+                "abc") },
+        { "four bytes", 2, BYTES("abcd"),
+          BYTES("\xbe\xde\0\2\x23"
+                "abcd\0\0\0") },
+        { "sixteen bytes", 3, BYTES("0123456789abcdef"),
+          BYTES("\xbe\xde\0\5\x3f"
+                "0123456789abcdef\0\0\0") },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rtp_header header = { .payload_type = 96, .marker = true, .seq = 7 }, got;
+        uint8_t           out[RTP_HEADER + 32];
+        memset(out, 0xee, sizeof(out));
+        rtp_write(&header, out);
+        size_t len = rtp_write_extension(out, cases[i].id, cases[i].value);
+        CHECK(len == RTP_HEADER + cases[i].want.len, cases[i].name);
+        CHECK(memcmp(out, "\x90\xe0\0\7", 4) == 0, cases[i].name);
+        CHECK(memcmp(out + RTP_HEADER, cases[i].want.p, cases[i].want.len) == 0, cases[i].name);
+        CHECK(out[len] == 0xee, cases[i].name);
+        CHECK(rtp_parse((struct span){ out, len + 1 }, &got) == 0, cases[i].name);
+        CHECK(got.payload.p == out + len && got.payload.len == 1, cases[i].name);
+    }
+}
+
+static void playout_delays_are_of_12_bits_each(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned    min_ms, max_ms;
+        const char *want;
+    } cases[] = {
+        { "at once", 0, 0, "\0\0\0" },
+        { "least", 10, 20, "\0\x10\2" },
+        { "rounded down", 19, 29, "\0\x10\2" },
+        { "all bits", RTP_MAX_PLAYOUT_DELAY_MS, RTP_MAX_PLAYOUT_DELAY_MS, "\xff\xff\xff" },
+        { "at most", 0, RTP_MAX_PLAYOUT_DELAY_MS, "\0\x0f\xff" },
+        { "each in its place", 0x123 * 10, 0x456 * 10, "\x12\x34\x56" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint8_t out[RTP_HEADER_WITH_DELAY], value[RTP_PLAYOUT_DELAY];
+        rtp_write_playout_delay(cases[i].min_ms, cases[i].max_ms, value);
+        CHECK(memcmp(value, cases[i].want, sizeof(value)) == 0, cases[i].name);
+        rtp_write(&(struct rtp_header){ .payload_type = 96 }, out);
+        CHECK(rtp_write_extension(out, 6, (struct span){ value, sizeof(value) }) == sizeof(out),
+              cases[i].name);
+    }
+}
+
+TESTS(packets_are_taken_apart, what_is_written_is_read_again,
+      an_extension_is_written_and_passed_over, playout_delays_are_of_12_bits_each)
