@@ -17,6 +17,7 @@
 #include "path/placement.h"
 #include "rtsp/rtsp_server.h"
 #include "stream/hub.h"
+#include "webrtc/webrtc_server.h"
 
 /* From the signal to the end: whatever hangs is left behind then. */
 enum { SHUTDOWN_LIMIT_S = 4 };
@@ -44,6 +45,7 @@ struct server {
     struct path_registry *registry;
     struct demo_server   *demo;
     struct rtsp_server   *rtsp;
+    struct webrtc_server *webrtc;
     uv_signal_t           signals[2];
     struct timer          housekeeping;
     bool                  is_closing;
@@ -103,7 +105,7 @@ static struct hub_settings make_hub_settings(const struct conf *conf)
 {
     return (struct hub_settings){
         .frame_hold_ns = conf->frame_hold_ns,
-        .ring_bytes = conf->gop_cache == GOP_CACHE_ALL ? (size_t)conf->gop_cache_max_bytes : 0,
+        .ring_bytes = conf->gop_cache == GOP_CACHE_NO ? 0 : (size_t)conf->gop_cache_max_bytes,
         .ring_for_players = conf->gop_cache == GOP_CACHE_ALL,
         .report_period_ns = conf->rtcp_report_period_ns,
         .queue = { .frames = (uint32_t)conf->write_queue_size,
@@ -140,6 +142,8 @@ static void on_worker_stop(struct loop *loop)
 {
     if (server.rtsp)
         rtsp_server_close_connections(server.rtsp, loop);
+    if (server.webrtc)
+        webrtc_server_close_sessions(server.webrtc, loop);
     demo_server_close_sessions(server.demo, loop);
 }
 
@@ -215,6 +219,8 @@ static void shut_down(void)
     timer_stop(&server.main, &server.housekeeping);
     if (server.rtsp)
         rtsp_server_stop(server.rtsp);
+    if (server.webrtc)
+        webrtc_server_stop(server.webrtc);
     path_registry_close(server.registry);
     for (unsigned i = 1; i <= server.worker_count; i++)
         loop_stop(server.loops[i], on_worker_stop);
@@ -287,10 +293,13 @@ static int start(void)
     sources[0] = demo_server_source(server.demo);
     server.registry =
         path_registry_create(&server.main, server.loops, server.placement, server.conf, sources);
-    if (!conf->rtsp)
-        return 0;
-    int err = rtsp_server_open(&server.main, server.loops, server.placement, server.registry,
+    int err = 0;
+    if (conf->rtsp)
+        err = rtsp_server_open(&server.main, server.loops, server.placement, server.registry,
                                server.conf, &server.rtsp, &why);
+    if (err == 0 && conf->webrtc)
+        err = webrtc_server_open(&server.main, server.loops, server.worker_count, server.registry,
+                                 server.conf, &server.webrtc, &why);
     if (err < 0)
         LOG(NULL, LOG_ERROR, "%s", why.text);
     return err;
@@ -307,6 +316,7 @@ int server_run(struct conf *conf)
     join_workers();
     close_signals();
     server.rtsp = rtsp_server_free(server.rtsp);
+    server.webrtc = webrtc_server_free(server.webrtc);
     server.registry = path_registry_destroy(server.registry);
     server.demo = demo_server_free(server.demo);
     free_workers();

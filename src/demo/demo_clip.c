@@ -4,17 +4,9 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/embed.h"
 #include "codec/h26x.h"
 #include "demo/demo_clip_files.h"
-
-/* The files stay files for the assembler: no generated C of a megabyte. */
-#define EMBED(name, path)                                                                          \
-    __asm__(".pushsection .rodata\n"                                                               \
-            ".hidden " #name ", " #name "_end\n"                                                   \
-            ".global " #name ", " #name "_end\n" #name ":\n"                                       \
-            ".incbin \"" path "\"\n" #name "_end:\n"                                               \
-            ".popsection\n");                                                                      \
-    extern const uint8_t name[], name##_end[]
 
 EMBED(demo_clip_video_file, DEMO_CLIP_VIDEO_PATH);
 EMBED(demo_clip_audio_file, DEMO_CLIP_AUDIO_PATH);
@@ -67,10 +59,8 @@ static void index_audio(struct span rest)
 
 static void index_clip(void)
 {
-    index_video((struct span){ demo_clip_video_file,
-                               (size_t)(demo_clip_video_file_end - demo_clip_video_file) });
-    index_audio((struct span){ demo_clip_audio_file,
-                               (size_t)(demo_clip_audio_file_end - demo_clip_audio_file) });
+    index_video(EMBEDDED(demo_clip_video_file));
+    index_audio(EMBEDDED(demo_clip_audio_file));
 }
 
 static void need_index(void)

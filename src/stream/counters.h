@@ -23,6 +23,8 @@
     ROW(OUTBOUND_BYTES, "outboundBytes", PATH | SESSION, "bytes of RTP delivered to readers")      \
     ROW(OUTBOUND_PACKETS, "outboundRTPPackets", SESSION | LOOP, "RTP packets delivered")           \
     ROW(OUTBOUND_RTCP, "outboundRTCPPackets", SESSION, "RTCP packets sent")                        \
+    ROW(OUTBOUND_RESENT, "outboundRTPPacketsResent", SESSION, "RTP packets asked for again")       \
+    ROW(INBOUND_KEYFRAME_REQUESTS, "inboundKeyframeRequests", SESSION, "PLI and FIR")              \
     ROW(OUTBOUND_DISCARDED, "outboundFramesDiscarded", PATH | SESSION,                             \
         "frames that a slow reader did not get")                                                   \
     ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write on connections")             \

@@ -226,7 +226,7 @@ void stream_play(struct reader *reader)
     if (report)
         reader->ops->on_batch(reader, report, batch_all(report));
     batch_unref(report);
-    if (stream->hub->settings->ring_for_players)
+    if (reader->wants_past || stream->hub->settings->ring_for_players)
         play_from_ring(stream, reader);
 }
 

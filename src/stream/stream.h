@@ -43,6 +43,7 @@ struct reader {
     struct stream           *stream;
     struct list_node         in_stream;
     bool                     is_playing;
+    bool                     wants_past; /* starts with the ring, whatever players get */
 };
 
 /** What is known of a track's packets, for sender reports and RTP-Info. */
@@ -91,7 +92,7 @@ void stream_detach(struct reader *reader);
 
 /**
  * From the next batch on, on_batch() is called; before it, with a sender report and, when the
- * settings say so, with the ring from the last keyframe.
+ * settings say so or the reader wants it, with the ring from the last keyframe.
  */
 void stream_play(struct reader *reader);
 void stream_pause(struct reader *reader);

@@ -1,0 +1,377 @@
+#include "webrtc/webrtc_dtls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+enum { CERTIFICATE_DAYS = 3650, QUEUE_BYTES = 8192 };
+
+struct dtls_context {
+    SSL_CTX               *ssl;
+    BIO_METHOD            *method;
+    struct sdp_fingerprint fingerprint;
+};
+
+struct dtls {
+    SSL                   *ssl;
+    struct sdp_fingerprint peer;
+    dtls_send_fn          *send;
+    void                  *arg;
+    struct span            received; /* what OpenSSL reads next */
+    bool                   is_server, is_trimmed;
+    enum dtls_state        state;
+    char                   why[128];
+};
+
+/* Datagrams in and out of OpenSSL */
+
+static int bio_write(BIO *bio, const char *bytes, int len)
+{
+    struct dtls *dtls = BIO_get_data(bio);
+    dtls->send(dtls->arg, (struct span){ (const uint8_t *)bytes, (size_t)len });
+    return len;
+}
+
+static int bio_read(BIO *bio, char *out, int size)
+{
+    struct dtls *dtls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (dtls->received.len == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    int len = MIN(size, (int)dtls->received.len); /* the rest of a datagram is lost, as it should */
+    memcpy(out, dtls->received.p, (size_t)len);
+    dtls->received = (struct span){ 0 };
+    return len;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_DGRAM_QUERY_MTU:
+    case BIO_CTRL_DGRAM_GET_MTU:
+        return DTLS_MTU;
+    default:
+        return 0;
+    }
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *make_method(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "datagrams");
+    ASSERT(method);
+    (void)BIO_meth_set_write(method, bio_write);
+    (void)BIO_meth_set_read(method, bio_read);
+    (void)BIO_meth_set_ctrl(method, bio_ctrl);
+    (void)BIO_meth_set_create(method, bio_create);
+    return method;
+}
+
+/* The context */
+
+static void auto_EVP_PKEY_free(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
+static void auto_X509_free(X509 **certificate)
+{
+    X509_free(*certificate);
+}
+
+static int digest_of(const X509 *certificate, enum sdp_hash hash, struct sdp_fingerprint *out)
+{
+    static const char *const names[] = { [SDP_SHA256] = "SHA256",
+                                         [SDP_SHA384] = "SHA384",
+                                         [SDP_SHA512] = "SHA512",
+                                         [SDP_SHA1] = "SHA1" };
+    unsigned                 len = 0;
+    *out = (struct sdp_fingerprint){ .hash = hash };
+    if (X509_digest(certificate, EVP_get_digestbyname(names[hash]), out->digest, &len) != 1)
+        return -EINVAL;
+    out->len = (uint8_t)len;
+    return 0;
+}
+
+/* RFC 8827, section 6.5: a fresh name says nothing about the server. */
+static X509 *make_certificate(EVP_PKEY *key)
+{
+    X509 *certificate = X509_new();
+    char  name[33];
+    random_hex128(name);
+    ASSERT(certificate);
+    (void)X509_set_version(certificate, X509_VERSION_3);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(certificate), (long)(random_u32() >> 1));
+    (void)X509_gmtime_adj(X509_getm_notBefore(certificate), -86400);
+    (void)X509_gmtime_adj(X509_getm_notAfter(certificate), 86400L * CERTIFICATE_DAYS);
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    (void)X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
+    (void)X509_set_issuer_name(certificate, subject);
+    (void)X509_set_pubkey(certificate, key);
+    if (X509_sign(certificate, key, EVP_sha256()) > 0)
+        return certificate;
+    X509_free(certificate);
+    return NULL;
+}
+
+/* Whose certificate it is tells the fingerprint, and not who has signed it. */
+static int accept_any(int preverified, X509_STORE_CTX *store)
+{
+    return 1;
+}
+
+static int set_up_context(struct dtls_context *context)
+{
+    AUTO(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");
+    AUTO(X509_free) X509         *certificate = key ? make_certificate(key) : NULL;
+    if (!certificate || digest_of(certificate, SDP_SHA256, &context->fingerprint) < 0)
+        return -EIO;
+    SSL_CTX *ssl = context->ssl = SSL_CTX_new(DTLS_method());
+    if (!ssl || SSL_CTX_use_certificate(ssl, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey(ssl, key) != 1)
+        return -EIO;
+    /* It returns 0 on success. */
+    if (SSL_CTX_set_tlsext_use_srtp(ssl, "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:"
+                                         "SRTP_AES128_CM_SHA1_80") != 0)
+        return -EIO;
+    (void)SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION);
+    (void)SSL_CTX_set_options(ssl,
+                              SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION);
+    (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+    SSL_CTX_set_read_ahead(ssl, 1);
+    return 0;
+}
+
+int dtls_context_create(struct dtls_context **out, struct errmsg *why)
+{
+    struct dtls_context *context = mem_new(struct dtls_context);
+    context->method = make_method();
+    int err = set_up_context(context);
+    if (err < 0) {
+        dtls_context_destroy(context);
+        return errmsg_set(why, err, "cannot make a certificate for DTLS: %s",
+                          ERR_reason_error_string(ERR_get_error()));
+    }
+    *out = context;
+    return 0;
+}
+
+struct dtls_context *dtls_context_destroy(struct dtls_context *context)
+{
+    if (!context)
+        return NULL;
+    SSL_CTX_free(context->ssl);
+    BIO_meth_free(context->method);
+    return mem_free(context);
+}
+
+const struct sdp_fingerprint *dtls_context_fingerprint(const struct dtls_context *context)
+{
+    return &context->fingerprint;
+}
+
+/* A connection */
+
+struct dtls *dtls_create(struct dtls_context *context, bool is_server,
+                         const struct sdp_fingerprint *peer, dtls_send_fn *send, void *arg)
+{
+    struct dtls *dtls = mem_new(struct dtls);
+    *dtls = (struct dtls){ .ssl = SSL_new(context->ssl),
+                           .peer = *peer,
+                           .send = send,
+                           .arg = arg,
+                           .is_server = is_server };
+    BIO *bio = BIO_new(context->method);
+    ASSERT(dtls->ssl && bio);
+    BIO_set_data(bio, dtls);
+    SSL_set_bio(dtls->ssl, bio, bio);
+    (void)DTLS_set_link_mtu(dtls->ssl, DTLS_MTU);
+    (void)SSL_set_mtu(dtls->ssl, DTLS_MTU);
+    if (is_server)
+        SSL_set_accept_state(dtls->ssl);
+    else
+        SSL_set_connect_state(dtls->ssl);
+    return dtls;
+}
+
+struct dtls *dtls_destroy(struct dtls *dtls)
+{
+    if (dtls)
+        SSL_free(dtls->ssl);
+    return mem_free(dtls);
+}
+
+const char *dtls_why(const struct dtls *dtls)
+{
+    return dtls->why;
+}
+
+static enum dtls_state fail(struct dtls *dtls, const char *why)
+{
+    (void)snprintf(dtls->why, sizeof(dtls->why), "%s", why ? why : "unknown error");
+    dtls->state = DTLS_FAILED;
+    return dtls->state;
+}
+
+static enum dtls_state check_fingerprint(struct dtls *dtls)
+{
+    AUTO(X509_free) X509  *certificate = SSL_get1_peer_certificate(dtls->ssl);
+    struct sdp_fingerprint seen;
+    if (!certificate || digest_of(certificate, dtls->peer.hash, &seen) < 0)
+        return fail(dtls, "the client has shown no certificate");
+    if (seen.len != dtls->peer.len || memcmp(seen.digest, dtls->peer.digest, seen.len) != 0)
+        return fail(dtls, "the client's certificate has not the offer's fingerprint");
+    if (!SSL_get_selected_srtp_profile(dtls->ssl))
+        return fail(dtls, "the client knows none of our SRTP profiles");
+    dtls->state = DTLS_CONNECTED;
+    return dtls->state;
+}
+
+/* What OpenSSL's return value means; its queue of errors is this thread's and must be emptied. */
+static enum dtls_state judge(struct dtls *dtls, int result)
+{
+    int error = SSL_get_error(dtls->ssl, result);
+    if (error == SSL_ERROR_ZERO_RETURN || (SSL_get_shutdown(dtls->ssl) & SSL_RECEIVED_SHUTDOWN)) {
+        dtls->state = DTLS_CLOSED;
+    } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        (void)fail(dtls, ERR_reason_error_string(ERR_peek_error()));
+    }
+    ERR_clear_error();
+    return dtls->state;
+}
+
+static enum dtls_state go_on(struct dtls *dtls)
+{
+    ERR_clear_error();
+    if (dtls->state == DTLS_HANDSHAKE) {
+        int result = SSL_do_handshake(dtls->ssl);
+        return result == 1 ? check_fingerprint(dtls) : judge(dtls, result);
+    }
+    uint8_t ignored[256]; /* nobody sends data */
+    int     result;
+    do
+        result = SSL_read(dtls->ssl, ignored, sizeof(ignored));
+    while (result > 0);
+    return judge(dtls, result);
+}
+
+enum dtls_state dtls_start(struct dtls *dtls)
+{
+    return dtls->is_server ? dtls->state : go_on(dtls);
+}
+
+enum dtls_state dtls_receive(struct dtls *dtls, struct span datagram)
+{
+    if (dtls->state == DTLS_CLOSED || dtls->state == DTLS_FAILED)
+        return dtls->state;
+    dtls->received = datagram;
+    enum dtls_state state = go_on(dtls);
+    dtls->received = (struct span){ 0 };
+    return state;
+}
+
+int64_t dtls_timeout_ns(struct dtls *dtls)
+{
+    struct timeval left;
+    if (dtls->state != DTLS_HANDSHAKE || DTLSv1_get_timeout(dtls->ssl, &left) != 1)
+        return -1;
+    return left.tv_sec * NS_PER_S + left.tv_usec * NS_PER_US;
+}
+
+enum dtls_state dtls_on_timeout(struct dtls *dtls)
+{
+    if (dtls->state == DTLS_HANDSHAKE && DTLSv1_handle_timeout(dtls->ssl) < 0)
+        return fail(dtls, "the handshake's messages are not answered");
+    return dtls->state;
+}
+
+int dtls_derive_keys(struct dtls *dtls, const struct srtp_sealer *sealer, struct srtp_keys **out,
+                     struct srtp_keys **in, const char **profile)
+{
+    static const char               label[] = "EXTRACTOR-dtls_srtp";
+    uint8_t                         material[2 * (SRTP_MAX_KEY + SRTP_MAX_SALT)];
+    const SRTP_PROTECTION_PROFILE  *selected = SSL_get_selected_srtp_profile(dtls->ssl);
+    const struct srtp_profile_info *info = srtp_profile_find(selected->id);
+    ASSERT(info);
+    size_t key = info->key_len, salt = info->salt_len;
+    if (SSL_export_keying_material(dtls->ssl, material, 2 * (key + salt), label, sizeof(label) - 1,
+                                   NULL, 0, 0) != 1)
+        return -EIO;
+    /* Client's key, server's key, client's salt, server's salt (RFC 5764, section 4.2). */
+    const uint8_t *keys[] = { material, material + key };
+    const uint8_t *salts[] = { material + 2 * key, material + 2 * key + salt };
+    unsigned       mine = dtls->is_server, theirs = !dtls->is_server;
+    int            err = srtp_keys_create(sealer, info->profile, (struct span){ keys[mine], key },
+                                          (struct span){ salts[mine], salt }, out);
+    if (err == 0)
+        err = srtp_keys_create(sealer, info->profile, (struct span){ keys[theirs], key },
+                               (struct span){ salts[theirs], salt }, in);
+    OPENSSL_cleanse(material, sizeof(material));
+    *profile = info->openssl_name;
+    return err;
+}
+
+void dtls_trim(struct dtls *dtls)
+{
+    dtls->is_trimmed = SSL_free_buffers(dtls->ssl) == 1;
+}
+
+void dtls_close(struct dtls *dtls)
+{
+    if (dtls->state != DTLS_CONNECTED)
+        return;
+    /* Without its buffers OpenSSL 3.0 can't write before it has read once. */
+    if (dtls->is_trimmed && go_on(dtls) != DTLS_CONNECTED)
+        return;
+    ERR_clear_error();
+    (void)SSL_shutdown(dtls->ssl);
+    ERR_clear_error();
+    dtls->state = DTLS_CLOSED;
+}
+
+/* The queue */
+
+void dtls_queue_push(struct dtls_queue *queue, struct span datagram)
+{
+    if (queue->count == DTLS_MAX_QUEUE || datagram.len > DTLS_MAX_DATAGRAM ||
+        queue->used + datagram.len > QUEUE_BYTES)
+        return;
+    if (!queue->bytes)
+        queue->bytes = mem_alloc(QUEUE_BYTES);
+    memcpy(queue->bytes + queue->used, datagram.p, datagram.len);
+    queue->used += datagram.len;
+    queue->lens[queue->count++] = (uint16_t)datagram.len;
+}
+
+struct span dtls_queue_at(const struct dtls_queue *queue, unsigned index)
+{
+    ASSERT(index < queue->count);
+    size_t at = 0;
+    for (unsigned i = 0; i < index; i++)
+        at += queue->lens[i];
+    return (struct span){ queue->bytes + at, queue->lens[index] };
+}
+
+void dtls_queue_clear(struct dtls_queue *queue)
+{
+    mem_free(queue->bytes);
+    *queue = (struct dtls_queue){ 0 };
+}
