@@ -161,5 +161,5 @@ struct httpd *httpd_close(struct httpd *httpd)
 
 struct httpd_exchange *httpd_find(const struct httpd *httpd, struct slot_id id)
 {
-    return slots_find(httpd->exchanges, id);
+    return httpd ? slots_find(httpd->exchanges, id) : NULL;
 }

@@ -93,7 +93,7 @@ const struct httpd_request *httpd_request(const struct httpd_exchange *exchange)
 /** For answers in later turns, or from other threads by way of loop_post(). */
 struct slot_id httpd_exchange_id(const struct httpd_exchange *exchange);
 
-/** NULL: it was answered, or the client has gone. */
+/** NULL: it was answered, the client has gone, or the server (NULL) has. */
 struct httpd_exchange *httpd_find(const struct httpd *httpd, struct slot_id id);
 
 /**

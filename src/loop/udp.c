@@ -39,6 +39,14 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+/* Beyond net.core.rmem_max and wmem_max where we may. */
+static void set_buffer(int fd, int forced, int asked, size_t size)
+{
+    int bytes = (int)MIN(size, (size_t)INT32_MAX / 2);
+    if (bytes && set_option(fd, SOL_SOCKET, forced, bytes) < 0)
+        (void)set_option(fd, SOL_SOCKET, asked, bytes);
+}
+
 /* What is asked for here are conveniences, but for those that change who gets which datagram. */
 static int set_options(int fd, int family, const struct udp_options *options)
 {
@@ -53,9 +61,8 @@ static int set_options(int fd, int family, const struct udp_options *options)
     if (options->features.gro && set_option(fd, SOL_UDP, UDP_GRO, one) < 0)
         return -errno;
     (void)set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, one);
-    int bytes = (int)MIN(options->receive_buffer_bytes, (size_t)INT32_MAX / 2);
-    if (bytes && set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) < 0)
-        (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+    set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options->receive_buffer_bytes);
+    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->send_buffer_bytes);
     return 0;
 }
 

@@ -61,6 +61,7 @@ struct udp_options {
     struct udp_features features;
     bool                reuse_port;
     size_t              receive_buffer_bytes; /* 0: the kernel's default */
+    size_t              send_buffer_bytes;    /* the same */
     size_t              datagram_max_bytes;   /* longer ones may be dropped; 0: none are */
 };
 

@@ -168,6 +168,7 @@ struct webrtc_session {
     struct webrtc_medium *media; /* of the answer, for ICE restarts */
     unsigned              media_count;
     int64_t               trim_ns; /* when DTLS gives its buffers back; INT64_MAX: it has */
+    bool                  is_established; /* a way to the peer was found */
     bool                  is_ending;
     char                  ending[160];                  /* the reason, when it is about to end */
     char                  skipped[WEBRTC_SKIPPED_TEXT]; /* tracks that it does not get, and why */

@@ -9,6 +9,9 @@
 /* Bursts of RTCP and STUN of a thousand viewers, while a turn lasts. */
 enum { RECEIVE_BUFFER = 2 * 1024 * 1024, DATAGRAM_MAX = 2048 };
 
+/* A frame for some hundred viewers; more waits unsealed, where it costs nothing. */
+enum { SEND_BUFFER = 1024 * 1024 };
+
 /* Pending sessions, counted for each host that asks: a caller may not fill memory with offers. */
 
 static struct span host_of(const char *peer)
@@ -81,6 +84,7 @@ static int open_workers(struct webrtc_server *server, struct errmsg *why)
     struct udp_options options = { .features = udp_probe(),
                                    .reuse_port = server->worker_count > 1,
                                    .receive_buffer_bytes = RECEIVE_BUFFER,
+                                   .send_buffer_bytes = SEND_BUFFER,
                                    .datagram_max_bytes = DATAGRAM_MAX };
     struct udp_socket *alone;
     int                err = address_parse(conf->webrtc_local_udp_address, &options.local, why);

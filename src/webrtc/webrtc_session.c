@@ -154,9 +154,10 @@ static void on_selected(void *arg, const struct udp_address *to, const struct ud
     session->viewer.to = *to;
     session->viewer.from = *from;
     session->viewer.no_gso = false; /* another way may do it */
-    LOG(&session->log, LOG_INFO,
+    LOG(&session->log, session->is_established ? LOG_DEBUG : LOG_INFO,
         "peer connection established, local candidate: host/udp/%s, remote candidate: prflx/udp/%s",
         candidate_text(from, local), candidate_text(to, remote));
+    session->is_established = true;
     if (session->state == WEBRTC_CONNECTING)
         act_on(session, dtls_start(session->dtls));
 }
@@ -342,7 +343,9 @@ void webrtc_session_answer(struct webrtc_session *session)
 
 void webrtc_viewer_on_stream(struct webrtc_viewer *viewer)
 {
-    webrtc_session_answer(webrtc_session_of(viewer));
+    struct webrtc_session *session = webrtc_session_of(viewer);
+    if (!session->is_ending)
+        webrtc_session_answer(session);
 }
 
 void webrtc_viewer_on_end(struct webrtc_viewer *viewer, enum stream_end reason)
