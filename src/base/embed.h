@@ -5,7 +5,7 @@
  *     EMBED(page_file, PAGE_PATH);              a generated header defines PAGE_PATH
  *     struct span page = EMBEDDED(page_file);
  *
- * The compiler does not see that a file has changed: the generated header must depend on it.
+ * The compiler does not see that a file has changed: the header that scripts/embed makes does.
  */
 #pragma once
 #include <stdint.h>
