@@ -170,6 +170,7 @@ static inline void test_viewer_open(struct test_viewer *viewer, struct test_view
     struct srtp_sealer   *theirs = test->worker[1].sender->sealer;
     memset(viewer, 0, sizeof(*viewer));
     viewer->session.worker = &test->worker[1];
+    list_init(&viewer->session.bindings);
     viewer->session.is_ending = true; /* as if: nothing of a session is to be touched */
     webrtc_viewer_init(inner);
     inner->path_counters = counters_ref(test->counters);

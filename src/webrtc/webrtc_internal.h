@@ -74,7 +74,7 @@ struct webrtc_worker {
     struct timer          pace;       /* long runs of parts go out in slices */
     struct timer          again;      /* handshakes that are left over */
     struct map           *by_ufrag;   /* local ICE user names: struct webrtc_session */
-    struct map           *by_address; /* peers that have shown who they are: the same */
+    struct map           *by_address; /* peers that have shown who they are: struct binding */
     struct map           *routes;     /* other workers' peers: struct loop */
 };
 
@@ -116,6 +116,7 @@ struct webrtc_viewer {
     struct webrtc_track tracks[WEBRTC_MAX_TRACKS];
     uint8_t             of_feed[STREAM_MAX_TRACKS]; /* index + 1 of the track that takes it */
     struct srtp_keys   *out_keys, *in_keys;
+    size_t              tag_len; /* of out_keys */
     struct srtp_replay  rtcp_replay;
     uint32_t            rtcp_index;
     struct udp_address  to, from;
@@ -146,6 +147,8 @@ struct webrtc_session {
     struct webrtc_worker *worker;
     struct slot_id        id;
     struct list_node      in_worker;
+    struct list           bindings; /* addresses of the peer that lead here */
+    unsigned              binding_count;
     struct list_node      in_handshakes;
     struct list_node      in_ending;
     enum webrtc_state     state;
@@ -167,7 +170,7 @@ struct webrtc_session {
     struct webrtc_post   *post;  /* not answered yet */
     struct webrtc_medium *media; /* of the answer, for ICE restarts */
     unsigned              media_count;
-    int64_t               trim_ns; /* when DTLS gives its buffers back; INT64_MAX: it has */
+    int64_t               trim_ns;        /* when DTLS gives its buffers back; INT64_MAX: it has */
     bool                  is_established; /* a way to the peer was found */
     bool                  is_ending;
     char                  ending[160];                  /* the reason, when it is about to end */
@@ -244,8 +247,10 @@ void webrtc_server_tell(struct webrtc_server *server, const struct webrtc_sessio
                         bool is_gone);
 
 /** A session of that client that is not connected yet begins; false: there are too many. */
-bool webrtc_server_add_pending(struct webrtc_server *server, const char *peer);
-void webrtc_server_remove_pending(struct webrtc_server *server, const char *peer);
+bool        webrtc_server_add_pending(struct webrtc_server *server, const char *peer);
+void        webrtc_server_remove_pending(struct webrtc_server *server, const char *peer);
+/** Of "host:port" the host. */
+struct span webrtc_host_of(const char *peer);
 
 /* webrtc_hosts.c */
 

@@ -157,7 +157,7 @@ static void add_sealed_part(struct webrtc_sender *sender, struct webrtc_viewer *
 {
     add_part(sender, viewer, track, part, serial, number);
     uint32_t header_len = sender->jobs[sender->job_count - 1].header_len;
-    add_datagram(sender, viewer, srtp_sealed_len(viewer->out_keys, header_len, part->len));
+    add_datagram(sender, viewer, header_len + part->len + viewer->tag_len);
 }
 
 /* What a viewer gets */

@@ -370,6 +370,7 @@ static void open_session(struct webrtc_worker *worker, struct webrtc_post *post)
                                         .path = mem_string(post->path),
                                         .grant = granted->grant,
                                         .trim_ns = INT64_MAX };
+    list_init(&session->bindings);
     session->deadline_ns = loop_now(loop) + worker->server->conf->webrtc_handshake_timeout_ns;
     session->id = slots_add(loop->slots, session);
     list_append(&worker->sessions, &session->in_worker);

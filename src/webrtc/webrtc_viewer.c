@@ -37,6 +37,7 @@ static void start_track(struct webrtc_viewer *viewer, struct webrtc_track *track
 
 void webrtc_viewer_play(struct webrtc_viewer *viewer)
 {
+    viewer->tag_len = srtp_tag_len(viewer->out_keys);
     viewer->next = viewer->start_end = viewer->feed->next;
     for (unsigned i = 0; i < viewer->track_count; i++)
         if (viewer->tracks[i].is_on)

@@ -34,29 +34,50 @@ static struct span key_span(const struct address_key *key)
     return (struct span){ (const uint8_t *)key, sizeof(*key) };
 }
 
-void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address *peer)
-{
-    struct address_key key = key_of(peer);
-    if (map_get(session->worker->by_address, key_span(&key)) != session)
-        map_put(session->worker->by_address, key_span(&key), session);
-}
-
-struct unbinding {
-    struct webrtc_worker        *worker;
-    const struct webrtc_session *session;
+/* An address from which a session has shown that it knows its password. */
+struct binding {
+    struct webrtc_session *session;
+    struct list_node       in_session;
+    struct address_key     key;
 };
 
-static void unbind_one(void *arg, struct span key, void *value)
+static void unbind(struct webrtc_worker *worker, struct binding *binding)
 {
-    const struct unbinding *unbinding = arg;
-    if (value == unbinding->session)
-        map_remove(unbinding->worker->by_address, key);
+    map_remove(worker->by_address, key_span(&binding->key));
+    list_remove(&binding->in_session);
+    binding->session->binding_count--;
+    mem_free(binding);
+}
+
+static struct webrtc_session *session_at(struct webrtc_worker     *worker,
+                                         const struct address_key *key)
+{
+    const struct binding *binding = map_get(worker->by_address, key_span(key));
+    return binding ? binding->session : NULL;
+}
+
+void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address *peer)
+{
+    struct webrtc_worker *worker = session->worker;
+    struct address_key    key = key_of(peer);
+    struct binding       *binding = map_get(worker->by_address, key_span(&key));
+    if (binding && binding->session == session)
+        return;
+    if (binding) /* a browser that comes back from the same port */
+        unbind(worker, binding);
+    if (session->binding_count == ICE_MAX_PAIRS)
+        unbind(worker, LIST_ITEM(session->bindings.head.next, struct binding, in_session));
+    binding = mem_new(struct binding);
+    *binding = (struct binding){ .session = session, .key = key };
+    list_append(&session->bindings, &binding->in_session);
+    session->binding_count++;
+    map_put(worker->by_address, key_span(&key), binding);
 }
 
 void webrtc_worker_unbind(struct webrtc_session *session)
 {
-    struct unbinding unbinding = { session->worker, session };
-    map_visit(session->worker->by_address, unbind_one, &unbinding);
+    LIST_FOREACH_SAFE (struct binding, binding, &session->bindings, in_session)
+        unbind(session->worker, binding);
 }
 
 /* Strays: the kernel spreads addresses over the workers, and some reach another than theirs. */
@@ -134,7 +155,7 @@ static void receive(struct webrtc_worker *worker, const struct udp_datagram *dat
         return;
     }
     struct address_key     key = key_of(&datagram->peer);
-    struct webrtc_session *session = map_get(worker->by_address, key_span(&key));
+    struct webrtc_session *session = session_at(worker, &key);
     struct loop           *route = session ? NULL : map_get(worker->routes, key_span(&key));
     if (route)
         pass_on(worker, route->index, datagram);
