@@ -43,6 +43,7 @@ def sanitizers(names: str) -> tuple[str, ...]:
 RELEASE = Build("build", ())
 ASAN = Build("build-asan", sanitizers("address,undefined"), patience=3)
 TSAN = Build("build-tsan", sanitizers("thread"), patience=6, fixed_addresses=True)
+NO_MB = Build("build-no-mb", (*sanitizers("address,undefined"), "-Dmb=disabled"), patience=3)
 CLANG = Build("build-clang", sanitizers("address,undefined"), patience=3, compiler="clang-14")
 
 
@@ -114,8 +115,9 @@ def test_full() -> Tier:
     for build in (ASAN, TSAN):
         tier.unit(build)
         tier.end_to_end(build, "not long" if build is ASAN else "smoke or stress", "--long")
-    tier.unit(CLANG)
-    tier.end_to_end(CLANG, "smoke")
+    for build in (CLANG, NO_MB):
+        tier.unit(build)
+        tier.end_to_end(build, "smoke")
     tier.stages.append(Stage("fuzz targets, a minute each", run_fuzzers))
     return tier
 
