@@ -150,10 +150,11 @@ static void on_worker_stop(struct loop *loop)
 /* What was posted while the threads ended is handled here, until nothing is left anywhere. */
 static void join_workers(void)
 {
-    for (unsigned i = 1; i <= server.worker_count; i++) {
+    for (unsigned i = 1; i <= server.worker_count; i++)
         loop_join(server.loops[i]);
+    /* Only now: a worker that still runs may give back what is another's. */
+    for (unsigned i = 1; i <= server.worker_count; i++)
         hub_adopt(server.hubs[i]);
-    }
     bool had_any;
     do {
         had_any = false;

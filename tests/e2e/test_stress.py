@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -125,4 +128,43 @@ def test_coming_and_going(millrace: Servers) -> None:
     with Publisher("after"), Rtsp() as reader:
         reader.play("after")
         reader.read_frame(0)
+    server.stop()
+
+
+class StressViewers(Actor):
+    """Streams of its own and WebRTC viewers of them: a load that ends by itself, or is ended."""
+
+    def __init__(self, number: int, end: float, program: Path) -> None:
+        super().__init__(number, end)
+        self.command = [program, "load", "--url", f"rtsp://127.0.0.1:8554/v{number}-%d",
+                        "--whep", "http://127.0.0.1:8889", "--streams", "2", "--readers", "3",
+                        "--audio", "--ramp", "100ms", "--duration", "1s", "--json"]
+
+    def act(self) -> None:
+        how = self.dice.choice((None, signal.SIGINT, signal.SIGKILL))
+        with subprocess.Popen(self.command, stdout=subprocess.DEVNULL) as load:
+            if how:
+                try:
+                    load.wait(self.dice.uniform(0.1, 3))
+                except subprocess.TimeoutExpired:
+                    load.send_signal(how)
+            status = load.wait()
+        assert how or status in (0, 2), f"exit status {status}"  # 2: late or lost under stress
+
+
+@pytest.mark.stress
+@pytest.mark.limit(SECONDS + 60)
+def test_viewers_coming_and_going(millrace: Servers, millrace_bin: Path) -> None:
+    server = millrace(SETTINGS)
+    before = server.descriptors()
+    end = time.monotonic() + SECONDS
+    actors: list[Actor] = [StressViewers(number, end, millrace_bin) for number in range(3)]
+    for actor in actors:
+        actor.start()
+    for actor in actors:
+        actor.join()
+    assert not [actor.complaint for actor in actors if actor.complaint]
+    assert server.is_running()
+    assert all(actor.turns > 0 for actor in actors), "hardly anything happened"
+    wait_until(lambda: server.descriptors() <= before, "every descriptor is closed", 10)
     server.stop()

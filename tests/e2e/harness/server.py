@@ -16,6 +16,7 @@ from harness.patience import patience
 
 DEFAULT_SETTINGS = "paths:\n  all_others:\n"
 LISTENS = r"\[RTSP\] started with listener"
+LISTENS_LAST = r"\[WebRTC\] started with listener"
 SANITIZER = re.compile(r"(Address|Thread|Leak|Memory|UndefinedBehavior)Sanitizer|runtime error:|is left behind")
 START_LIMIT = 10
 STOP_LIMIT = 5  # as promised for SIGTERM
@@ -143,6 +144,8 @@ class Servers:
         self.started.append(server)
         if wait:
             server.wait_log(wait, START_LIMIT)
+        if wait == LISTENS and "webrtc: no" not in settings:
+            server.wait_log(LISTENS_LAST, START_LIMIT)
         return server
 
     def close(self) -> None:
