@@ -103,9 +103,11 @@ static void on_activity(void)
 
 static struct hub_settings make_hub_settings(const struct conf *conf)
 {
+    bool has_ring = conf->gop_cache == GOP_CACHE_ALL ||
+                    (conf->gop_cache == GOP_CACHE_WEBRTC && conf->webrtc);
     return (struct hub_settings){
         .frame_hold_ns = conf->frame_hold_ns,
-        .ring_bytes = conf->gop_cache == GOP_CACHE_NO ? 0 : (size_t)conf->gop_cache_max_bytes,
+        .ring_bytes = has_ring ? (size_t)conf->gop_cache_max_bytes : 0,
         .ring_for_players = conf->gop_cache == GOP_CACHE_ALL,
         .report_period_ns = conf->rtcp_report_period_ns,
         .queue = { .frames = (uint32_t)conf->write_queue_size,

@@ -33,5 +33,7 @@ int errmsg_prefix(struct errmsg *why, int err, const char *format, ...)
 
 const char *err_text(int err)
 {
-    return err == UV_EOF ? "EOF" : uv_strerror(err);
+    /* uv_strerror() leaks the text that it makes up for a number that it does not know. */
+    static _Thread_local char text[64];
+    return err == UV_EOF ? "EOF" : uv_strerror_r(err, text, sizeof(text));
 }

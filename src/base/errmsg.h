@@ -17,5 +17,5 @@ __attribute__((format(printf, 3, 4))) int errmsg_set(struct errmsg *why, int err
 __attribute__((format(printf, 3, 4))) int errmsg_prefix(struct errmsg *why, int err,
                                                         const char *format, ...);
 
-/** A negative errno, or one of libuv's codes, in words. */
+/** A negative errno, or one of libuv's codes, in words; good until the thread asks again. */
 const char *err_text(int err);

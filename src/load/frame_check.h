@@ -3,7 +3,10 @@
  * are missing, frames that stand still, and the delay of each frame.
  *
  * Shape:   RTP headers in, counters out; frames are told apart by their timestamp and are whole
- *          when as many packets came as their stamp says.
+ *          when as many packets came as their stamp says. Of a server that makes packets of its
+ *          own, `ends_by_marker`, they are whole when nothing is missing up to their marker.
+ * Unread:  packets without payload (which nobody has decrypted) are those of the frame that
+ *          follows the last one; the next stamp tells whether that was so.
  * Zero:    valid after `stream` and `freeze_ns` have been set. What comes before the first
  *          stamped frame is the rest of one that began before we listened.
  */
@@ -15,6 +18,7 @@
 struct frame_check {
     uint32_t stream;    /* the one that is expected */
     int64_t  freeze_ns; /* a longer wait between two whole frames is a freeze */
+    bool     ends_by_marker;
 
     struct seq_check seq;
     uint64_t         frames;       /* whole */
@@ -31,6 +35,10 @@ struct frame_check {
     int64_t           last_ns;
     bool              is_open; /* a frame has begun and is not whole */
     bool              is_stamped, is_keyframe;
+    bool              is_read;      /* some of its packets had a payload */
+    bool              has_end;      /* its marker has come, as `end_seq` */
+    uint16_t          previous_seq; /* the highest number before it */
+    uint16_t          first_seq, end_seq;
     uint32_t          ticks;
     uint32_t          packets;
     struct load_stamp stamp;
@@ -43,7 +51,7 @@ struct frame_seen {
     bool     is_keyframe;
 };
 
-/** Takes a packet that was read at `now_ns`. True when it made a frame whole. */
+/** Takes a packet that was read at `now_ns`. True when it made a stamped frame whole. */
 bool frame_check_add(struct frame_check *check, const struct rtp_header *packet, int64_t now_ns,
                      struct frame_seen *out);
 

@@ -128,6 +128,138 @@ static void scenarios_are_counted(void **state)
     }
 }
 
+/* As a server makes them that packs anew: the stamp does not tell how many there are. */
+enum { MIDDLE = 0, FIRST = 1 /* has the stamp */, LAST = 2, UNREAD = 4 };
+
+struct repacked {
+    uint64_t frame;
+    uint16_t seq;
+    unsigned flags;
+};
+
+static bool add_repacked(struct frame_check *check, const struct repacked *packet, int64_t now_ns,
+                         struct frame_seen *seen)
+{
+    uint8_t           bytes[LOAD_STAMP_NAL];
+    struct load_stamp stamp = { .stream = STREAM, .packets = 17, .frame = packet->frame };
+    struct rtp_header header = { .seq = packet->seq,
+                                 .ticks = (uint32_t)packet->frame * 3600,
+                                 .marker = (packet->flags & LAST) != 0 };
+    load_stamp_write(&stamp, bytes);
+    if (!(packet->flags & UNREAD))
+        header.payload =
+            packet->flags & FIRST ? (struct span){ bytes, sizeof(bytes) } : BYTES("\x5c\x05");
+    return frame_check_add(check, &header, now_ns, seen);
+}
+
+static const struct repacked_scenario {
+    const char     *name;
+    struct repacked packets[8]; /* up to one of frame 0 */
+    uint64_t        frames, lost, cut, seen;
+} repacked_scenarios[] = {
+    { "a frame of one packet", { { 5, 10, FIRST | LAST } }, 1, 0, 0, 1 },
+    { "two frames",
+      { { 5, 10, FIRST }, { 5, 11, LAST }, { 6, 12, FIRST }, { 6, 13, MIDDLE }, { 6, 14, LAST } },
+      2,
+      0,
+      0,
+      2 },
+    { "over the wrap",
+      { { 5, 65534, FIRST }, { 5, 65535, MIDDLE }, { 5, 0, MIDDLE }, { 5, 1, LAST } },
+      1,
+      0,
+      0,
+      1 },
+    { "joined in the middle of a frame",
+      { { 5, 9, MIDDLE }, { 5, 10, LAST }, { 6, 11, FIRST }, { 6, 12, LAST } },
+      1,
+      0,
+      0,
+      1 },
+    { "first packet missing",
+      { { 5, 10, FIRST | LAST }, { 6, 12, MIDDLE }, { 6, 13, LAST }, { 7, 14, FIRST | LAST } },
+      2,
+      1,
+      1,
+      2 },
+    { "middle packet missing",
+      { { 5, 10, FIRST | LAST }, { 6, 11, FIRST }, { 6, 13, LAST }, { 7, 14, FIRST | LAST } },
+      2,
+      1,
+      1,
+      2 },
+    { "last packet missing",
+      { { 5, 10, FIRST | LAST }, { 6, 11, FIRST }, { 6, 12, MIDDLE }, { 7, 14, FIRST | LAST } },
+      2,
+      1,
+      1,
+      2 },
+    { "marker before what precedes it",
+      { { 5, 10, FIRST | LAST }, { 6, 11, FIRST }, { 6, 13, LAST }, { 6, 12, MIDDLE } },
+      2,
+      0,
+      0,
+      2 },
+    { "second packet first",
+      { { 5, 10, FIRST | LAST }, { 6, 12, MIDDLE }, { 6, 11, FIRST }, { 6, 13, LAST } },
+      2,
+      0,
+      0,
+      2 },
+    { "frames dropped without a gap",
+      { { 5, 10, FIRST | LAST }, { 9, 11, FIRST | LAST } },
+      2,
+      3,
+      0,
+      2 },
+    { "unread frames count, but are not seen",
+      { { 5, 10, FIRST | LAST },
+        { 6, 11, UNREAD },
+        { 6, 12, LAST | UNREAD },
+        { 7, 13, LAST | UNREAD },
+        { 8, 14, FIRST | LAST } },
+      4,
+      0,
+      0,
+      2 },
+    { "a frame dropped among the unread is missed at the next stamp",
+      { { 5, 10, FIRST | LAST }, { 7, 11, LAST | UNREAD }, { 8, 12, FIRST | LAST } },
+      3,
+      1,
+      0,
+      2 },
+    { "beginning of an unread frame missing",
+      { { 5, 10, FIRST | LAST }, { 6, 12, LAST | UNREAD }, { 7, 13, FIRST | LAST } },
+      2,
+      1,
+      1,
+      2 },
+    { "unread before anything was read",
+      { { 5, 10, UNREAD }, { 5, 11, LAST | UNREAD } },
+      0,
+      0,
+      0,
+      0 },
+};
+
+static void repacked_frames_end_with_their_marker(void **state)
+{
+    for (size_t i = 0; i < COUNT(repacked_scenarios); i++) {
+        const struct repacked_scenario *s = &repacked_scenarios[i];
+        struct frame_check              check = new_check();
+        struct frame_seen               frame;
+        uint64_t                        seen = 0;
+        check.ends_by_marker = true;
+        for (unsigned j = 0; j < COUNT(s->packets) && s->packets[j].frame > 0; j++)
+            seen += add_repacked(&check, &s->packets[j], 0, &frame);
+        CHECK(check.frames == s->frames, s->name);
+        CHECK(check.frames_lost == s->lost, s->name);
+        CHECK(check.frames_cut == s->cut, s->name);
+        CHECK(seen == s->seen, s->name);
+        CHECK(check.frames_again == 0 && check.foreign == 0, s->name);
+    }
+}
+
 static void the_last_packet_makes_a_frame_whole(void **state)
 {
     struct frame_check check = new_check();
@@ -199,6 +331,6 @@ static void nothing_seen_is_not_a_loss_of_all(void **state)
     CHECK(check.frames_lost == 0 && check.freezes == 0, "the owner counts blank readers");
 }
 
-TESTS(scenarios_are_counted, the_last_packet_makes_a_frame_whole, long_waits_are_freezes,
-      the_end_counts_what_is_missing, an_open_frame_at_the_end_is_cut,
-      nothing_seen_is_not_a_loss_of_all)
+TESTS(scenarios_are_counted, repacked_frames_end_with_their_marker,
+      the_last_packet_makes_a_frame_whole, long_waits_are_freezes, the_end_counts_what_is_missing,
+      an_open_frame_at_the_end_is_cut, nothing_seen_is_not_a_loss_of_all)

@@ -25,7 +25,7 @@ static const struct unit durations[] = {
     { "h", 3600 * NS_PER_S }, { NULL, 0 },
 };
 
-enum kind { TEXT, NUMBER, SIZE, WRITE, FLAG };
+enum kind { TEXT, NUMBER, SIZE, CHOICE, FLAG };
 
 #define AT(field)     offsetof(struct load_options, field)
 #define SECONDS(n)    ((n) * (uint64_t)NS_PER_S)
@@ -36,7 +36,7 @@ enum kind { TEXT, NUMBER, SIZE, WRITE, FLAG };
 
 static const struct option {
     const char        *name;
-    const char        *value; /* its name in the help */
+    const char        *value; /* its name in the help; of a CHOICE: all that there are */
     enum kind          kind;
     size_t             at;
     const char        *standard; /* what it is when it is not said */
@@ -59,7 +59,7 @@ static const struct option {
     { "--size", "WxH", SIZE, AT(width), "1280x720", NO_NUMBER, "resolution, both even" },
     { "--audio", NULL, FLAG, AT(has_audio), NULL, NO_NUMBER,
       "an Opus track of 64 kbit/s beside the video" },
-    { "--write", "frame|packet", WRITE, AT(write), "frame", NO_NUMBER,
+    { "--write", "frame|packet", CHOICE, AT(write), "frame", NO_NUMBER,
       "system calls: one for each frame, or one for each packet" },
     { "--packet-size", "BYTES", NUMBER, AT(packet_size), "1200", counts, 200, 65535,
       "largest RTP packet" },
@@ -75,6 +75,12 @@ static const struct option {
       "serve the streams for a server that pulls them, instead of publishing" },
     { "--listen", "HOST:PORT", TEXT, AT(listen), ":8600", NO_NUMBER,
       "where --pull serves them, under the path of --url" },
+    { "--whep", "URL", TEXT, AT(whep), NULL, NO_NUMBER,
+      "read over WebRTC: http://host:8889, or the whole URL, with %d" },
+    { "--srtp", "any|gcm|gcm256|cm", CHOICE, AT(srtp), "any", NO_NUMBER,
+      "what --whep offers to be encrypted with" },
+    { "--decrypt-every", "N", NUMBER, AT(decrypt_every), "1", counts, 1, 1000,
+      "of --whep: authenticate and decrypt one frame in N only" },
     { "--pid", "PID", NUMBER, AT(pid), "0", counts, 0, INT32_MAX,
       "of the server, on this host: tells its CPU, memory, threads, calls" },
     { "--json", NULL, FLAG, AT(wants_json), NULL, NO_NUMBER, "report as JSON" },
@@ -163,14 +169,19 @@ static int set_size(const struct option *option, struct span text, struct load_o
     return 0;
 }
 
-static int set_write(const struct option *option, struct span text, struct load_options *out,
-                     struct errmsg *why)
+/* The number of the alternative, in the order of the help. */
+static int set_choice(const struct option *option, struct span text, struct load_options *out,
+                      struct errmsg *why)
 {
-    bool is_packet = span_is(text, "packet");
-    if (!is_packet && !span_is(text, "frame"))
-        return errmsg_set(why, -EINVAL, "%s: either frame or packet", option->name);
-    out->write = is_packet ? LOAD_WRITE_PACKET : LOAD_WRITE_FRAME;
-    return 0;
+    struct span rest = span_from_string(option->value), choice;
+    for (uint64_t i = 0; span_next(&rest, '|', &choice); i++) {
+        if (!span_equal(choice, text))
+            continue;
+        *(uint64_t *)place(out, option) = i;
+        return 0;
+    }
+    return errmsg_set(why, -EINVAL, "%s: '%.*s' is none of %s", option->name, SPAN_ARGS(text),
+                      option->value);
 }
 
 static int set_option(const struct option *option, const char *value, struct load_options *out,
@@ -185,8 +196,8 @@ static int set_option(const struct option *option, const char *value, struct loa
         return set_number(option, text, out, why);
     case SIZE:
         return set_size(option, text, out, why);
-    case WRITE:
-        return set_write(option, text, out, why);
+    case CHOICE:
+        return set_choice(option, text, out, why);
     case FLAG:
         *(bool *)place(out, option) = true;
         return 0;
@@ -220,17 +231,33 @@ static int read_argument(char **argv, struct load_options *out, struct errmsg *w
     return err < 0 ? err : is_flag || equals >= 0 ? 1 : 2;
 }
 
+static bool read_url(const char *text, const char *scheme, struct url *out)
+{
+    return url_parse(span_from_string(text), out) == 0 && span_is(out->scheme, scheme) &&
+           out->host.len > 0;
+}
+
+static int check_whep(const struct load_options *options, struct errmsg *why)
+{
+    struct url url;
+    if (!read_url(options->whep, "http", &url))
+        return errmsg_set(why, -EINVAL, "--whep: '%s' is not like http://host:8889", options->whep);
+    if (options->streams > 1 && url.path.len > 0 && !strstr(options->whep, "%d"))
+        return errmsg_set(why, -EINVAL,
+                          "--whep: several streams need a %%d in its path, or no path");
+    return 0;
+}
+
 static int check_together(const struct load_options *options, struct errmsg *why)
 {
     struct url url;
-    if (url_parse(span_from_string(options->url), &url) < 0 || !span_is(url.scheme, "rtsp") ||
-        url.host.len == 0 || url.path.len == 0)
+    if (!read_url(options->url, "rtsp", &url) || url.path.len == 0)
         return errmsg_set(why, -EINVAL, "--url: '%s' is not like rtsp://host:8554/path",
                           options->url);
     if (options->streams > 1 && !strstr(options->url, "%d"))
         return errmsg_set(why, -EINVAL,
                           "--url: several streams need a %%d in it: rtsp://host/cam%%d");
-    return 0;
+    return options->whep ? check_whep(options, why) : 0;
 }
 
 int load_options_parse(int argc, char **argv, struct load_options *out, struct errmsg *why)
@@ -258,7 +285,8 @@ static const char help_head[] =
     "usage: millrace load [OPTION]...\n"
     "\n"
     "Sends streams of a known bitrate to an RTSP server, or lets it pull them, reads them\n"
-    "back, and reports what was lost, how late it came and what it cost the server.\n"
+    "back by RTSP or over WebRTC, and reports what was lost, how late it came and what it\n"
+    "cost the server.\n"
     "\n";
 
 static const char help_tail[] =
@@ -269,7 +297,8 @@ static const char help_tail[] =
     "failed; 2 when packets or frames were lost or the picture froze.\n"
     "\n"
     "  millrace load --streams 64 --readers 1 --pid $(pidof millrace)\n"
-    "  millrace load --url rtsp://127.0.0.1:8554/live --bitrate 4M --readers 100 --duration 1m\n";
+    "  millrace load --url rtsp://127.0.0.1:8554/live --bitrate 4M --readers 100 --duration 1m\n"
+    "  millrace load --streams 25 --readers 8 --whep http://127.0.0.1:8889\n";
 
 void load_options_print_help(FILE *file)
 {

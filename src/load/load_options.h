@@ -10,9 +10,13 @@
 
 enum load_write { LOAD_WRITE_FRAME, LOAD_WRITE_PACKET };
 
+/** Which SRTP profiles a viewer offers: all that the server knows too, or one of them. */
+enum load_srtp { LOAD_SRTP_ANY, LOAD_SRTP_GCM, LOAD_SRTP_GCM256, LOAD_SRTP_CM };
+
 struct load_options {
     const char *url;    /* "%d" stands for the stream's number, from 1 */
     const char *listen; /* where --pull serves the streams */
+    const char *whep;   /* where readers ask for WebRTC, with "%d" too; NULL: they read by RTSP */
     uint64_t    streams;
     uint64_t    readers; /* of each stream */
     uint64_t    bitrate_bps;
@@ -22,6 +26,8 @@ struct load_options {
     uint64_t    width, height;
     uint64_t    packet_size; /* of an RTP packet with its header */
     uint64_t    write;       /* enum load_write */
+    uint64_t    srtp;        /* enum load_srtp */
+    uint64_t    decrypt_every;
     uint64_t    ramp_ns, duration_ns, timeout_ns;
     uint64_t    seed;
     uint64_t    pid; /* of the server; 0: unknown */

@@ -28,6 +28,7 @@ static void defaults_are_a_whole_load(void **state)
     CHECK(o.packet_size == 1200 && o.write == LOAD_WRITE_FRAME, "packets");
     CHECK(o.ramp_ns == 1000000000 && o.duration_ns == 30000000000, "times");
     CHECK(o.timeout_ns == 10000000000 && o.seed == 1 && o.pid == 0, "the rest");
+    CHECK(!o.whep && o.srtp == LOAD_SRTP_ANY && o.decrypt_every == 1, "over WebRTC");
     CHECK(!o.has_audio && !o.is_pull && !o.wants_json && !o.wants_help, "flags");
 }
 
@@ -59,6 +60,11 @@ static void numbers_have_units(void **state)
         { { "--size", "7680x4320" }, offsetof(struct load_options, height), 4320 },
         { { "--write", "packet" }, offsetof(struct load_options, write), LOAD_WRITE_PACKET },
         { { "--seed", "18446744073709551615" }, offsetof(struct load_options, seed), UINT64_MAX },
+        { { "--srtp", "any" }, offsetof(struct load_options, srtp), LOAD_SRTP_ANY },
+        { { "--srtp", "gcm" }, offsetof(struct load_options, srtp), LOAD_SRTP_GCM },
+        { { "--srtp", "gcm256" }, offsetof(struct load_options, srtp), LOAD_SRTP_GCM256 },
+        { { "--srtp=cm" }, offsetof(struct load_options, srtp), LOAD_SRTP_CM },
+        { { "--decrypt-every", "8" }, offsetof(struct load_options, decrypt_every), 8 },
         { { "--pid=17" }, offsetof(struct load_options, pid), 17 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -108,7 +114,14 @@ static void mistakes_are_explained(void **state)
         { { "--size", "1280" }, "write it like 1280x720" },
         { { "--size", "1280x720x1" }, "write it like 1280x720" },
         { { "--size", "x720" }, "write it like 1280x720" },
-        { { "--write", "byte" }, "either frame or packet" },
+        { { "--write", "byte" }, "'byte' is none of frame|packet" },
+        { { "--srtp", "gcm|cm" }, "'gcm|cm' is none of any|gcm|gcm256|cm" },
+        { { "--srtp", "" }, "'' is none of" },
+        { { "--decrypt-every", "0" }, "too small" },
+        { { "--whep", "https://h/" }, "is not like http://" },
+        { { "--whep", "http:///cam" }, "is not like http://" },
+        { { "--whep", "http://h/cam/whep", "--streams", "2", "--url", "rtsp://h/%d" },
+          "need a %d in its path" },
         { { "--packet-size", "199" }, "too small" },
         { { "--pull=yes" }, "takes no value" },
         { { "--url", "http://h/cam" }, "is not like rtsp://" },
@@ -126,4 +139,21 @@ static void mistakes_are_explained(void **state)
     }
 }
 
-TESTS(defaults_are_a_whole_load, numbers_have_units, flags_are_set, mistakes_are_explained)
+static void viewers_may_be_told_where_to_ask(void **state)
+{
+    static const char *const good[][5] = {
+        { "--whep", "http://127.0.0.1:8889", "--streams", "2" },
+        { "--whep", "http://[::1]:8889/", "--streams", "2" },
+        { "--whep", "http://h/cam%d/whep", "--streams", "2" },
+        { "--whep", "http://h/cam/whep" },
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct load_options o;
+        struct errmsg       why = { "" };
+        CHECK(parse(good[i], &o, &why) == 0, why.text);
+        CHECK(strcmp(o.whep, good[i][1]) == 0, good[i][1]);
+    }
+}
+
+TESTS(viewers_may_be_told_where_to_ask, defaults_are_a_whole_load, numbers_have_units,
+      flags_are_set, mistakes_are_explained)

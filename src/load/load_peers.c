@@ -8,6 +8,9 @@
 
 #define RETRY_INTERVAL_NS (250 * NS_PER_MS)
 
+/* Viewers that connect, or leave, at a time: a server takes a millisecond for each handshake. */
+enum { MAX_VIEWERS_UNDER_WAY = 32 };
+
 /* When the `index`th of `count` peers is due, if they are spread evenly over the ramp. */
 static int64_t due_ns(const struct load *load, int64_t from_ns, uint32_t index, uint32_t count)
 {
@@ -19,10 +22,9 @@ static bool is_over(const struct load *load, int64_t since_ns, int64_t now_ns)
     return now_ns - since_ns > (int64_t)load->options->timeout_ns;
 }
 
-static struct errmsg no_answer(const struct load_client *client)
+static struct errmsg no_answer(const char *waits_for)
 {
     struct errmsg why;
-    const char   *waits_for = load_client_waits_for(client);
     (void)errmsg_set(&why, -ETIMEDOUT, "no answer to %s in time", waits_for ? waits_for : "PLAY");
     return why;
 }
@@ -40,7 +42,7 @@ static bool connect_publisher(struct load *load, uint32_t i, int64_t now_ns)
         return false;
     case LOAD_PEER_OPENING:
         if (is_over(load, publisher->opened_ns, now_ns)) {
-            why = no_answer(&publisher->client);
+            why = no_answer(load_client_waits_for(&publisher->client));
             load_publisher_fail(publisher, &why);
         }
         return false;
@@ -57,6 +59,8 @@ static bool may_read(struct load *load, uint32_t i, int64_t now_ns)
     const struct load_stream *stream = load->readers[i].stream;
     int64_t                   from_ns = load->start_ns + (int64_t)load->options->ramp_ns;
     bool                      is_sent = load->serve || stream->frame > 0;
+    if (load->source.whep && load->readers_opening >= MAX_VIEWERS_UNDER_WAY)
+        return false;
     return is_sent && now_ns >= due_ns(load, from_ns, i, load->reader_count);
 }
 
@@ -72,7 +76,8 @@ static void try_reader(struct load *load, uint32_t i, int64_t now_ns)
         why = reader->why;
         load_reader_fail(reader, &why);
     } else if (may_read(load, i, now_ns) && now_ns - reader->opened_ns >= RETRY_INTERVAL_NS) {
-        load_reader_open(reader, &load->net, &load->server, load->urls[stream]);
+        load_reader_open(reader, &load->source, load->reader_urls[stream]);
+        load->readers_opening++;
     }
 }
 
@@ -85,13 +90,14 @@ static bool connect_reader(struct load *load, uint32_t i, int64_t now_ns)
         try_reader(load, i, now_ns);
         return false;
     case LOAD_PEER_OPENING:
-        if (is_over(load, reader->opened_ns, now_ns)) {
-            why = no_answer(&reader->client);
+        load_reader_tick(reader, now_ns);
+        if (reader->state == LOAD_PEER_OPENING && is_over(load, reader->opened_ns, now_ns)) {
+            why = no_answer(load_reader_waits_for(reader));
             load_reader_fail(reader, &why);
         }
         return false;
     case LOAD_PEER_LIVE:
-        return load_reader_has_picture(reader) || is_over(load, reader->live_ns, now_ns);
+        return load_reader_has_caught_up(reader) || is_over(load, reader->live_ns, now_ns);
     case LOAD_PEER_FAILED:
         return true;
     }
@@ -108,6 +114,9 @@ static bool are_pulled(const struct load *load, int64_t now_ns)
 bool load_peers_connect(struct load *load, int64_t now_ns)
 {
     bool are_settled = load->serve ? are_pulled(load, now_ns) : true;
+    load->readers_opening = 0;
+    for (uint32_t i = 0; i < load->reader_count; i++)
+        load->readers_opening += load->readers[i].state == LOAD_PEER_OPENING;
     for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
         are_settled &= connect_publisher(load, i, now_ns);
     for (uint32_t i = 0; i < load->reader_count; i++)
@@ -126,36 +135,50 @@ bool load_peers_have_all(const struct load *load)
     return true;
 }
 
+/* Spread over the second, so that reports do not come in a heap. */
 void load_peers_keep_alive(struct load *load, int64_t now_ns)
 {
-    for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
+    uint32_t first = load->ticks++ % LOAD_TICKS_A_SECOND;
+    for (uint32_t i = first; load->publishers && i < load->stream_count; i += LOAD_TICKS_A_SECOND)
         load_client_tick(&load->publishers[i].client, now_ns);
-    for (uint32_t i = 0; i < load->reader_count; i++)
-        load_client_tick(&load->readers[i].client, now_ns);
+    for (uint32_t i = first; i < load->reader_count; i += LOAD_TICKS_A_SECOND)
+        if (load->readers[i].state == LOAD_PEER_LIVE)
+            load_reader_tick(&load->readers[i], now_ns);
 }
 
-void load_peers_leave(struct load *load)
+/* Those who still are on their way out. */
+static uint32_t let_readers_leave(struct load *load)
 {
-    for (uint32_t i = 0; i < load->reader_count; i++)
-        load_client_leave(&load->readers[i].client);
-    for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
-        load_publisher_leave(&load->publishers[i]);
+    uint32_t limit = load->source.whep ? MAX_VIEWERS_UNDER_WAY : UINT32_MAX;
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < load->reader_count && open < limit; i++) {
+        load_reader_leave(&load->readers[i]);
+        open += load_reader_is_open(&load->readers[i]);
+    }
+    return open;
 }
 
-bool load_peers_have_left(const struct load *load)
+static uint32_t let_publishers_leave(struct load *load)
 {
-    bool is_open = false;
-    for (uint32_t i = 0; i < load->reader_count; i++)
-        is_open |= load_client_is_open(&load->readers[i].client);
-    for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
-        is_open |= load_client_is_open(&load->publishers[i].client);
-    return !is_open;
+    uint32_t open = 0;
+    for (uint32_t i = 0; load->publishers && i < load->stream_count; i++) {
+        if (!load->are_publishers_leaving)
+            load_publisher_leave(&load->publishers[i]);
+        open += load_client_is_open(&load->publishers[i].client);
+    }
+    load->are_publishers_leaving = true;
+    return open;
+}
+
+bool load_peers_leave(struct load *load)
+{
+    return let_readers_leave(load) == 0 && let_publishers_leave(load) == 0;
 }
 
 void load_peers_close(struct load *load)
 {
     for (uint32_t i = 0; i < load->reader_count; i++)
-        load_client_close(&load->readers[i].client);
+        load_reader_close(&load->readers[i]);
     for (uint32_t i = 0; load->publishers && i < load->stream_count; i++)
         load_client_close(&load->publishers[i].client);
     load->serve = load_serve_close(load->serve);
@@ -211,10 +234,15 @@ static void conclude_reader(struct load *load, uint32_t i)
 {
     struct load_result *result = &load->result;
     struct load_reader *reader = &load->readers[i];
-    const char         *url = load->urls[reader->stream->number - 1];
+    const char         *url = load->reader_urls[reader->stream->number - 1];
+    const char         *profile = load_reader_profile(reader);
     bool                was_live = reader->live_ns > 0;
     if (reader->state == LOAD_PEER_FAILED)
         count_failure(was_live ? &result->broken : &result->refused, url, &reader->why);
+    if (profile && result->srtp_profile && strcmp(profile, result->srtp_profile) != 0)
+        profile = "several profiles";
+    if (profile)
+        result->srtp_profile = profile;
     result->readers_blank += was_live && reader->video.frames == 0;
     frame_check_finish(&reader->video, reader->stream->frame, reader->stream->last_ns);
 }

@@ -53,6 +53,26 @@ static void write_title(const struct load_result *result, struct buf *out)
                o->write == LOAD_WRITE_PACKET ? "packet" : "frame", o->seed);
 }
 
+static const char *profile_of(const struct load_result *result)
+{
+    return result->srtp_profile ? result->srtp_profile : "no SRTP";
+}
+
+static void write_way(const struct load_result *result, struct buf *out)
+{
+    const struct load_options *o = result->options;
+    if (!o->whep)
+        return;
+    buf_printf(out, "read over WebRTC, %s; ", profile_of(result));
+    if (o->decrypt_every == 1)
+        buf_append_string(out, "every packet is authenticated and decrypted\n");
+    else
+        buf_printf(out,
+                   "after the first keyframe, one frame in %" PRIu64
+                   " is authenticated and decrypted\n",
+                   o->decrypt_every);
+}
+
 static void write_value(struct buf *out, int width, double value, unsigned decimals)
 {
     if (isnan(value))
@@ -100,6 +120,7 @@ void load_report_write_text(const struct load_result *result, struct buf *out)
     struct load_figures figures;
     load_result_compute(result, &figures);
     write_title(result, out);
+    write_way(result, out);
     for (unsigned group = 0; group < LOAD_GROUP_COUNT; group++)
         if (is_group_shown(result, group))
             write_group(&figures, group, out);
@@ -138,16 +159,19 @@ static void write_json_load(const struct load_result *result, struct buf *out)
     buf_printf(out, "  \"load\": {\"url\": ");
     write_json_string(out, o->url);
     buf_printf(out,
-               ", \"pull\": %s, \"streams\": %" PRIu64 ", \"readers_per_stream\": %" PRIu64
-               ", \"bitrate_bps\": %" PRIu64 ", \"fps\": %.3f",
-               o->is_pull ? "true" : "false", o->streams, o->readers, o->bitrate_bps,
-               (double)o->fps_milli / 1000);
+               ", \"pull\": %s, \"readers_by\": \"%s\", \"streams\": %" PRIu64
+               ", \"readers_per_stream\": %" PRIu64 ", \"bitrate_bps\": %" PRIu64 ", \"fps\": %.3f",
+               o->is_pull ? "true" : "false", o->whep ? "webrtc" : "rtsp", o->streams, o->readers,
+               o->bitrate_bps, (double)o->fps_milli / 1000);
     buf_printf(out,
                ", \"width\": %" PRIu64 ", \"height\": %" PRIu64
                ", \"keyframe_interval_frames\": %u, \"keyframe_bytes\": %" PRIu64
                ", \"frame_bytes\": %" PRIu64,
                o->width, o->height, result->plan.gop, result->plan.keyframe_bytes,
                result->plan.repeat_bytes);
+    if (o->whep)
+        buf_printf(out, ", \"srtp_profile\": \"%s\", \"decrypt_every\": %" PRIu64,
+                   profile_of(result), o->decrypt_every);
     buf_printf(out,
                ", \"audio\": %s, \"write\": \"%s\", \"packet_bytes\": %" PRIu64
                ", \"seed\": %" PRIu64 ", \"build_id\": \"%s\"},\n",

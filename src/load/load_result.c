@@ -17,13 +17,15 @@ enum {
 struct values {
     double streams, frames, packets, packets_per_s, mbit_per_s, skipped;
     double readers, got_packets, got_packets_per_s, got_mbit_per_s, got_frames, got_keyframes;
-    double lost, late, again, broken, frames_lost, frames_cut, frames_again, foreign, blank;
+    double decrypted;
+    double lost, late, again, broken, forged, frames_lost, frames_cut, frames_again, foreign, blank;
     double freezes, frozen_ms;
     double setup_p50, setup_p99, setup_max;
+    double first_packet_p50, first_packet_p99, first_packet_max;
     double first_frame_p50, first_frame_max, first_keyframe_p50, first_keyframe_max;
     double delay_p50, delay_p99, delay_max;
     double server_cpu, rss, rss_per_stream, pss, peak_rss, threads;
-    double own_cpu, late_frames, max_late_ms, blocked, seconds;
+    double own_cpu, late_frames, max_late_ms, blocked, overflowed, seconds;
 };
 
 #define AT(field) offsetof(struct values, field)
@@ -47,11 +49,13 @@ static const struct rule {
     { LOAD_GROUP_DELIVERED, 0, "packets", "packets", "", AT(got_packets) },
     { LOAD_GROUP_DELIVERED, 0, "packets_per_s", "packets a second", "/s", AT(got_packets_per_s) },
     { LOAD_GROUP_DELIVERED, 2, "mbit_per_s", "RTP", "Mbit/s", AT(got_mbit_per_s) },
+    { LOAD_GROUP_DELIVERED, 0, "packets_decrypted", "packets decrypted", "", AT(decrypted) },
 
     { LOAD_GROUP_LOST, 0, "packets_lost", "packets lost", "", AT(lost) },
     { LOAD_GROUP_LOST, 0, "packets_late", "packets out of order", "", AT(late) },
     { LOAD_GROUP_LOST, 0, "packets_duplicate", "packets twice", "", AT(again) },
     { LOAD_GROUP_LOST, 0, "packets_broken", "packets that are no RTP", "", AT(broken) },
+    { LOAD_GROUP_LOST, 0, "packets_forged", "packets that are not authentic", "", AT(forged) },
     { LOAD_GROUP_LOST, 0, "frames_lost", "frames lost", "", AT(frames_lost) },
     { LOAD_GROUP_LOST, 0, "frames_cut", "frames of which a part came", "", AT(frames_cut) },
     { LOAD_GROUP_LOST, 0, "frames_duplicate", "frames twice", "", AT(frames_again) },
@@ -63,6 +67,9 @@ static const struct rule {
     { LOAD_GROUP_TIMES, 2, "setup_p50_ms", "set-up p50", "ms", AT(setup_p50) },
     { LOAD_GROUP_TIMES, 2, "setup_p99_ms", "set-up p99", "ms", AT(setup_p99) },
     { LOAD_GROUP_TIMES, 2, "setup_max_ms", "set-up max", "ms", AT(setup_max) },
+    { LOAD_GROUP_TIMES, 2, "first_packet_p50_ms", "first packet p50", "ms", AT(first_packet_p50) },
+    { LOAD_GROUP_TIMES, 2, "first_packet_p99_ms", "first packet p99", "ms", AT(first_packet_p99) },
+    { LOAD_GROUP_TIMES, 2, "first_packet_max_ms", "first packet max", "ms", AT(first_packet_max) },
     { LOAD_GROUP_TIMES, 1, "first_frame_p50_ms", "first frame p50", "ms", AT(first_frame_p50) },
     { LOAD_GROUP_TIMES, 1, "first_frame_max_ms", "first frame max", "ms", AT(first_frame_max) },
     { LOAD_GROUP_TIMES, 1, "first_keyframe_p50_ms", "first keyframe p50", "ms",
@@ -88,6 +95,8 @@ static const struct rule {
     { LOAD_GROUP_GENERATOR, 2, "max_late_ms", "latest write", "ms", AT(max_late_ms) },
     { LOAD_GROUP_GENERATOR, 0, "blocked_sends", "writes that found the socket full", "",
       AT(blocked) },
+    { LOAD_GROUP_GENERATOR, 0, "overflowed", "datagrams its own sockets dropped", "",
+      AT(overflowed) },
 };
 _Static_assert(COUNT(rules) <= LOAD_MAX_FIGURES, "all figures fit");
 
@@ -148,6 +157,7 @@ static void compute_traffic(const struct load_result *result, struct values *v)
     v->got_packets = (double)(got[1]->packets - got[0]->packets);
     v->got_packets_per_s = ratio(v->got_packets, v->seconds);
     v->got_mbit_per_s = ratio((double)(got[1]->bytes - got[0]->bytes) * 8 / MEGA, v->seconds);
+    v->decrypted = result->srtp_profile ? (double)(got[1]->decrypted - got[0]->decrypted) : NAN;
     v->own_cpu =
         ratio((double)(result->end.own_cpu_ns - result->begin.own_cpu_ns) * 100 / (double)NS_PER_S,
               v->seconds);
@@ -163,6 +173,8 @@ static void compute_losses(const struct load_result *result, struct values *v)
     v->late = (double)all->packets_late;
     v->again = (double)all->packets_again;
     v->broken = (double)all->broken;
+    v->forged = (double)all->forged;
+    v->overflowed = (double)all->overflowed;
     v->frames_lost = (double)all->frames_lost;
     v->frames_cut = (double)all->frames_cut;
     v->frames_again = (double)all->frames_again;
@@ -177,6 +189,9 @@ static void compute_times(const struct load_times *times, struct values *v)
     v->setup_p50 = quantile_ms(&times->setup, 0.5);
     v->setup_p99 = quantile_ms(&times->setup, 0.99);
     v->setup_max = quantile_ms(&times->setup, 1);
+    v->first_packet_p50 = quantile_ms(&times->first_packet, 0.5);
+    v->first_packet_p99 = quantile_ms(&times->first_packet, 0.99);
+    v->first_packet_max = quantile_ms(&times->first_packet, 1);
     v->first_frame_p50 = quantile_ms(&times->first_frame, 0.5);
     v->first_frame_max = quantile_ms(&times->first_frame, 1);
     v->first_keyframe_p50 = quantile_ms(&times->first_keyframe, 0.5);
@@ -268,6 +283,11 @@ static void compute_notes(const struct load_result *result, const struct values 
     if (v->own_cpu > BUSY_PERCENT)
         add_note(out, "the generator itself was a bottleneck: it used %.0f %% of its core",
                  v->own_cpu);
+    if (v->overflowed > 0)
+        add_note(out,
+                 "the generator itself was a bottleneck: its own sockets had no room for %.0f "
+                 "datagrams, which count as lost",
+                 v->overflowed);
     if (v->blocked > 0)
         add_note(out, "the server read too slowly: %.0f writes found the socket full", v->blocked);
     if (v->frames_cut > 0 && v->lost == 0)
@@ -277,7 +297,7 @@ static void compute_notes(const struct load_result *result, const struct values 
         add_note(out, "process %u could not be observed to the end",
                  (unsigned)result->options->pid);
 }
-_Static_assert(LOAD_MAX_NOTES == 8, "compute_notes() has eight");
+_Static_assert(LOAD_MAX_NOTES == 9, "compute_notes() has nine");
 
 void load_result_compute(const struct load_result *result, struct load_figures *out)
 {
@@ -307,8 +327,8 @@ int load_result_exit_code(const struct load_result *result)
     const struct load_received *all = &result->received;
     if (result->refused.count > 0)
         return LOAD_EXIT_FAILED;
-    bool lost = all->packets_lost || all->broken || all->frames_lost || all->frames_cut ||
-                all->frames_foreign || all->freezes || result->readers_blank ||
+    bool lost = all->packets_lost || all->broken || all->forged || all->frames_lost ||
+                all->frames_cut || all->frames_foreign || all->freezes || result->readers_blank ||
                 result->broken.count || result->end.sent.skipped;
     return lost ? LOAD_EXIT_LOST : LOAD_EXIT_OK;
 }

@@ -38,6 +38,7 @@ struct load_result {
     struct load_failures       refused;                    /* never got as far as media */
     struct load_failures       broken;                     /* lost while media flowed */
     bool                       was_interrupted;
+    const char                *srtp_profile; /* NULL: none was agreed on */
 };
 
 enum { LOAD_EXIT_OK = 0, LOAD_EXIT_FAILED = 1, LOAD_EXIT_LOST = 2 };
@@ -71,7 +72,7 @@ struct load_cost {
     double      total, per_packet, per_mbit, per_stream_s; /* NaN: not known */
 };
 
-enum { LOAD_MAX_FIGURES = 64, LOAD_MAX_COSTS = 8, LOAD_MAX_NOTES = 8 };
+enum { LOAD_MAX_FIGURES = 64, LOAD_MAX_COSTS = 8, LOAD_MAX_NOTES = 9 };
 
 struct load_figures {
     unsigned           figure_count;

@@ -148,6 +148,7 @@ static void notes_tell_what_to_doubt(void **state)
     result.end.sent.late = 500;
     result.end.own_cpu_ns += 9 * NS_PER_S;
     result.end.blocked_sends = 1;
+    result.received.overflowed = 1;
     result.received.frames_cut = 1;
     result.end.has_server = false;
     load_result_compute(&result, &f);
@@ -160,10 +161,10 @@ static void exit_codes(void **state)
     CHECK(load_result_exit_code(&r) == 0, "nothing lost");
     r.received.packets_late = r.received.packets_again = 1;
     CHECK(load_result_exit_code(&r) == 0, "out of order is not lost");
-    uint64_t *const losses[] = { &r.received.packets_lost, &r.received.broken,
-                                 &r.received.frames_lost,  &r.received.frames_cut,
-                                 &r.received.freezes,      &r.received.frames_foreign,
-                                 &r.end.sent.skipped };
+    uint64_t *const losses[] = { &r.received.packets_lost,   &r.received.broken,
+                                 &r.received.frames_lost,    &r.received.frames_cut,
+                                 &r.received.forged,         &r.received.freezes,
+                                 &r.received.frames_foreign, &r.end.sent.skipped };
     for (size_t i = 0; i < COUNT(losses); i++) {
         *losses[i] = 1;
         CHECK(load_result_exit_code(&r) == 2, "a loss");
@@ -206,5 +207,39 @@ static void reports_hold_the_figures(void **state)
     CHECK(!strstr(j, "nan") && !strstr(j, ",}") && !strstr(j, ", }"), "valid JSON");
 }
 
-TESTS(figures_are_differences_over_the_measured_time, costs_are_in_proportion_to_the_load,
-      notes_tell_what_to_doubt, exit_codes, reports_hold_the_figures)
+static void reports_say_how_it_was_read(void **state)
+{
+    static const struct {
+        uint64_t    decrypt_every;
+        const char *profile, *text, *json;
+    } cases[] = {
+        { 1, "SRTP_AEAD_AES_128_GCM",
+          "read over WebRTC, SRTP_AEAD_AES_128_GCM; every packet is authenticated and decrypted\n",
+          "\"srtp_profile\": \"SRTP_AEAD_AES_128_GCM\", \"decrypt_every\": 1" },
+        { 8, NULL, "read over WebRTC, no SRTP; after the first keyframe, one frame in 8 is",
+          "\"srtp_profile\": \"no SRTP\", \"decrypt_every\": 8" },
+    };
+    struct load_options by_rtsp = options;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct load_result        result = new_result();
+        AUTO(buf_fini) struct buf text = { 0 };
+        AUTO(buf_fini) struct buf json = { 0 };
+        options.whep = "http://h:8889";
+        options.decrypt_every = cases[i].decrypt_every;
+        result.srtp_profile = cases[i].profile;
+        result.end.received.decrypted = 500;
+        load_report_write_text(&result, &text);
+        load_report_write_json(&result, &json);
+        CHECK(strstr(buf_string(&text), cases[i].text), cases[i].text);
+        CHECK(strstr(buf_string(&json), cases[i].json), cases[i].json);
+        CHECK(strstr(buf_string(&json), "\"readers_by\": \"webrtc\""), "webrtc");
+        CHECK(strstr(buf_string(&json), cases[i].profile ? "\"packets_decrypted\": 500"
+                                                         : "\"packets_decrypted\": null"),
+              "of that time");
+        options = by_rtsp;
+    }
+}
+
+TESTS(reports_say_how_it_was_read, figures_are_differences_over_the_measured_time,
+      costs_are_in_proportion_to_the_load, notes_tell_what_to_doubt, exit_codes,
+      reports_hold_the_figures)

@@ -18,12 +18,15 @@
 
 enum {
     PEERS_INTERVAL_MS = 10,
+    TICK_MS = 1000 / LOAD_TICKS_A_SECOND,
     SECOND_MS = 1000,
     SPARE_DESCRIPTORS = 64, /* beside the connections */
     RTSP_PORT = 554,
+    HTTP_PORT = 80,
 };
 #define MAX_DRAIN_NS      (2 * NS_PER_S)
 #define MAX_LEAVE_NS      (500 * NS_PER_MS)
+#define MAX_WHEP_LEAVE_NS (3 * NS_PER_S) /* some requests at a time */
 #define MIN_FREEZE_NS     (200 * NS_PER_MS)
 #define MIN_FREEZE_FRAMES 3
 
@@ -50,7 +53,7 @@ static const struct addrinfo *choose_address(const struct addrinfo *first)
     return at->ai_family == AF_INET ? at : first;
 }
 
-static int resolve(const char *text, struct address *out, struct errmsg *why)
+static int resolve(const char *text, unsigned usual_port, struct address *out, struct errmsg *why)
 {
     struct url url;
     char       host[256], port[8];
@@ -59,7 +62,7 @@ static int resolve(const char *text, struct address *out, struct errmsg *why)
         err = span_copy_string(url.host, host, sizeof(host));
     if (err < 0)
         return errmsg_set(why, err, "'%s' is no URL", text);
-    (void)snprintf(port, sizeof(port), "%u", url.port ? url.port : RTSP_PORT);
+    (void)snprintf(port, sizeof(port), "%u", url.port ? url.port : usual_port);
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
     struct addrinfo      *found;
     int                   code = getaddrinfo(host, port, &hints, &found);
@@ -83,6 +86,22 @@ static int check_descriptors(uint64_t connections, struct errmsg *why)
                       connections, (uint64_t)limit.rlim_cur);
 }
 
+static char *make_url(const struct load_options *options, uint32_t number)
+{
+    AUTO(buf_fini) struct buf url = { 0 };
+    load_url_expand(&url, span_from_string(options->url), number);
+    return mem_string(buf_string(&url));
+}
+
+static char *make_reader_url(const struct load_options *options, uint32_t number)
+{
+    AUTO(buf_fini) struct buf url = { 0 };
+    if (!options->whep)
+        return make_url(options, number);
+    load_url_whep(&url, span_from_string(options->whep), span_from_string(options->url), number);
+    return mem_string(buf_string(&url));
+}
+
 static void create_streams(struct load *load)
 {
     const struct load_options      *options = load->options;
@@ -99,11 +118,11 @@ static void create_streams(struct load *load)
     uint32_t *gop_order = mem_new_array(uint32_t, count);
     load->streams = mem_new_array(struct load_stream, count);
     load->urls = mem_new_array(char *, count);
+    load->reader_urls = mem_new_array(char *, count);
     load->order = mem_new_array(uint32_t, count);
     load_random_shuffle(&random, load->order, count);
     load_random_shuffle(&random, gop_order, count);
     for (uint32_t i = 0; i < count; i++) {
-        AUTO(buf_fini) struct buf      url = { 0 };
         const struct load_stream_start start = {
             .number = i + 1,
             /* Keyframes are spread over the time between two of them, as frames are. */
@@ -111,8 +130,8 @@ static void create_streams(struct load *load)
             .seed = load_random_next(&random),
         };
         load_stream_init(&load->streams[i], &format, &start, &load->sent);
-        load_url_expand(&url, span_from_string(options->url), i + 1);
-        load->urls[i] = mem_string(buf_string(&url));
+        load->urls[i] = make_url(options, i + 1);
+        load->reader_urls[i] = make_reader_url(options, i + 1);
     }
     mem_free(gop_order);
 }
@@ -127,6 +146,18 @@ static void create_peers(struct load *load)
                          freeze_ns_of(load->options));
 }
 
+static int open_whep(struct load *load, struct errmsg *why)
+{
+    const struct load_options *options = load->options;
+    int                        err = resolve(options->whep, HTTP_PORT, &load->whep.server, why);
+    if (err < 0)
+        return err;
+    load->whep.net = &load->net;
+    load->source.whep = &load->whep;
+    return load_whep_net_init(&load->whep, (enum load_srtp)options->srtp,
+                              (uint32_t)options->decrypt_every, why);
+}
+
 int load_create(const struct load_options *options, struct load **out, struct errmsg *why)
 {
     const struct load_plan_wish wish = {
@@ -136,11 +167,14 @@ int load_create(const struct load_options *options, struct load **out, struct er
     };
     AUTO(load_destroy) struct load *load = mem_new(struct load);
     load->options = options;
+    load->source = (struct load_source){ .net = &load->net, .server = &load->server };
     int err = h264_video_check(&wish.video, why);
     if (err == 0)
         err = load_plan_make(&wish, &load->plan, why);
     if (err == 0)
-        err = resolve(options->url, &load->server, why);
+        err = resolve(options->url, RTSP_PORT, &load->server, why);
+    if (err == 0 && options->whep)
+        err = open_whep(load, why);
     if (err == 0 && options->is_pull)
         err = address_parse(options->listen, &load->listen, why);
     if (err == 0)
@@ -164,12 +198,15 @@ struct load *load_destroy(struct load *load)
     for (uint32_t i = 0; i < load->stream_count; i++) {
         load_stream_fini(&load->streams[i]);
         mem_free(load->urls[i]);
+        mem_free(load->reader_urls[i]);
     }
     mem_free(load->streams);
     mem_free(load->urls);
+    mem_free(load->reader_urls);
     mem_free(load->order);
     mem_free(load->publishers);
     mem_free(load->readers);
+    load_whep_net_fini(&load->whep);
     return mem_free(load);
 }
 
@@ -199,7 +236,12 @@ static void leave(struct load *load)
 {
     enter_phase(load, LOAD_LEAVING);
     load_peers_conclude(load);
-    load_peers_leave(load);
+    (void)load_peers_leave(load);
+}
+
+static int64_t max_leave_ns(const struct load *load)
+{
+    return load->options->whep ? MAX_WHEP_LEAVE_NS : MAX_LEAVE_NS;
 }
 
 static void finish(struct load *load)
@@ -207,6 +249,7 @@ static void finish(struct load *load)
     enter_phase(load, LOAD_CLOSED);
     load_peers_close(load);
     close_handle(&load->peers_timer);
+    close_handle(&load->tick_timer);
     close_handle(&load->second_timer);
     close_handle(&load->end_timer);
     for (size_t i = 0; i < COUNT(load->signals); i++)
@@ -267,7 +310,7 @@ static void on_peers_timer(uv_timer_t *timer)
             leave(load);
         break;
     case LOAD_LEAVING:
-        if (load_peers_have_left(load) || since_ns > MAX_LEAVE_NS)
+        if (load_peers_leave(load) || since_ns > max_leave_ns(load))
             finish(load);
         break;
     case LOAD_MEASURING:
@@ -296,11 +339,15 @@ static void draw(struct load *load)
     load->times.delay_now = (struct histogram){ 0 };
 }
 
+static void on_tick_timer(uv_timer_t *timer)
+{
+    load_peers_keep_alive(timer->data, clock_monotonic_ns());
+}
+
 static void on_second_timer(uv_timer_t *timer)
 {
     struct load *load = timer->data;
     int64_t      now_ns = clock_monotonic_ns();
-    load_peers_keep_alive(load, now_ns);
     if (load->phase == LOAD_MEASURING && !has_work(load))
         stop_sending(load); /* the server has gone */
     if (load_display_is_due(&load->display, now_ns))
@@ -351,10 +398,13 @@ static void start_timers(struct load *load)
     static const int numbers[] = { SIGINT, SIGTERM };
     uv_loop_t       *loop = &load->net.loop;
     (void)uv_timer_init(loop, &load->peers_timer);
+    (void)uv_timer_init(loop, &load->tick_timer);
     (void)uv_timer_init(loop, &load->second_timer);
     (void)uv_timer_init(loop, &load->end_timer);
-    load->peers_timer.data = load->second_timer.data = load->end_timer.data = load;
+    load->peers_timer.data = load->tick_timer.data = load;
+    load->second_timer.data = load->end_timer.data = load;
     (void)uv_timer_start(&load->peers_timer, on_peers_timer, 0, PEERS_INTERVAL_MS);
+    (void)uv_timer_start(&load->tick_timer, on_tick_timer, TICK_MS, TICK_MS);
     (void)uv_timer_start(&load->second_timer, on_second_timer, SECOND_MS, SECOND_MS);
     for (size_t i = 0; i < COUNT(numbers); i++) {
         (void)uv_signal_init(loop, &load->signals[i]);

@@ -16,15 +16,8 @@ static const enum codec_id played[] = { CODEC_AV1,  CODEC_VP9,  CODEC_VP8,  CODE
     "the stream doesn't contain any supported codec, which are currently AV1, VP9, VP8, H265, "    \
     "H264, Opus, G722, G711, LPCM"
 
-bool webrtc_plays(const struct sdp_media *media)
-{
-    for (size_t i = 0; i < COUNT(played); i++)
-        if (media->codec->id == played[i])
-            return media->codec->id != CODEC_LPCM || span_starts_with(media->rtpmap, "L16/");
-    return false;
-}
-
-/* Formats */
+/* ... and to clients that play nothing of the stream. */
+#define NOTHING_IN_COMMON "codecs not supported by client"
 
 static struct span name_of(struct span rtpmap)
 {
@@ -32,6 +25,16 @@ static struct span name_of(struct span rtpmap)
     (void)span_next(&rtpmap, '/', &name);
     return name;
 }
+
+bool webrtc_plays(const struct sdp_media *media)
+{
+    for (size_t i = 0; i < COUNT(played); i++)
+        if (media->codec->id == played[i])
+            return media->codec->id != CODEC_LPCM || span_is_nocase(name_of(media->rtpmap), "L16");
+    return false;
+}
+
+/* Formats */
 
 static bool has_param(const struct sdp_format *format, const char *key, const char *value)
 {
@@ -60,6 +63,8 @@ static unsigned fitness(const struct sdp_format *format, const struct sdp_media 
         if (!has_param(format, "packetization-mode", "1"))
             return 0;
         return has_param(format, "profile-level-id", "42e01f") ? 2 : 1;
+    case CODEC_H265: /* whatever its profile is, too, but the same one rather than another */
+        return agrees(format, media, "profile-id", "1") ? 2 : 1;
     case CODEC_VP9:
         return agrees(format, media, "profile-id", "0");
     case CODEC_AV1:
@@ -86,9 +91,12 @@ static const struct sdp_format *find_format(const struct sdp_offer_media *offere
     return best;
 }
 
-static bool wants_media(const struct sdp_offer_media *offered)
+/* We have one transport: what does not share it is left. */
+static bool wants_media(const struct sdp_offer *offer, unsigned index)
 {
+    const struct sdp_offer_media *offered = &offer->media[index];
     return offered->protocol == SDP_PROTOCOL_RTP && !offered->is_rejected &&
+           (offered->is_bundled || index == offer->transport_at) &&
            (offered->direction == SDP_RECVONLY || offered->direction == SDP_SENDRECV);
 }
 
@@ -102,6 +110,24 @@ struct choice {
     uint32_t                taken; /* tracks of the stream; bits */
 };
 
+/* NULL: no reason of ours. */
+static const char *why_unplayable(const struct choice *choice, unsigned index)
+{
+    if (!webrtc_plays(&choice->stream->media[index]))
+        return "browsers can't play it over WebRTC";
+    if (choice->session->viewer.feed->tracks[index].has_b_frames)
+        return "it has B-frames, which browsers can't play";
+    return NULL;
+}
+
+static bool has_playable(const struct choice *choice)
+{
+    for (unsigned i = 0; i < choice->stream->media_count; i++)
+        if (!why_unplayable(choice, i))
+            return true;
+    return false;
+}
+
 static struct webrtc_track *add_track(struct choice *choice, unsigned index,
                                       const struct sdp_offer_media *offered,
                                       const struct sdp_format      *format)
@@ -113,7 +139,7 @@ static struct webrtc_track *add_track(struct choice *choice, unsigned index,
                                     .feed_track = (uint8_t)index,
                                     .payload_type = format->payload_type,
                                     .playout_delay = delay <= 14 ? delay : 0,
-                                    .ssrc = random_u32() };
+                                    .ssrc = random_u32() | 1 };
     viewer->of_feed[index] = (uint8_t)viewer->track_count;
     choice->taken |= UINT32_C(1) << index;
     return track;
@@ -123,13 +149,12 @@ static struct webrtc_track *add_track(struct choice *choice, unsigned index,
 static const struct sdp_format *choose(struct choice *choice, const struct sdp_offer_media *offered,
                                        struct webrtc_track **track)
 {
-    const struct webrtc_feed *feed = choice->session->viewer.feed;
     if (choice->session->viewer.track_count == WEBRTC_MAX_TRACKS)
         return NULL;
     for (unsigned i = 0; i < choice->stream->media_count; i++) {
         const struct sdp_media  *media = &choice->stream->media[i];
         const struct sdp_format *format;
-        if ((choice->taken >> i & 1) || !webrtc_plays(media) || feed->tracks[i].has_b_frames ||
+        if ((choice->taken >> i & 1) || why_unplayable(choice, i) ||
             !span_equal(media->kind, offered->kind) || !(format = find_format(offered, media)))
             continue;
         *track = add_track(choice, i, offered, format);
@@ -151,13 +176,34 @@ static void accept_format(struct sdp_answer_media *out, const struct sdp_format 
     };
 }
 
-/* A player may wait for sound that never comes, but not for a medium that was refused. */
+/* Any that it could play; PCMU if there is it. */
 static const struct sdp_format *format_without_data(const struct sdp_offer_media *offered)
 {
-    for (unsigned i = 0; i < offered->format_count; i++)
-        if (span_is_nocase(offered->formats[i].name, "PCMU"))
-            return &offered->formats[i];
-    return offered->format_count ? &offered->formats[0] : NULL;
+    const struct sdp_format *any = NULL;
+    for (unsigned i = 0; i < offered->format_count; i++) {
+        const struct sdp_format *format = &offered->formats[i];
+        if (span_is_nocase(format->name, "PCMU"))
+            return format;
+        if (!any && format->rtpmap.len && !format->is_rtx)
+            any = format;
+    }
+    return any;
+}
+
+/*
+ * Without a sound track Chromium and Firefox show no picture, and without a video codec no sound is
+ * heard; a video track that brings nothing silences it too.
+ */
+static void accept_without_data(struct sdp_answer_media *out, const struct sdp_offer_media *offered)
+{
+    const struct sdp_format *format = format_without_data(offered);
+    if (!format)
+        return;
+    accept_format(out, format);
+    if (span_is(offered->kind, "audio"))
+        out->ssrc = random_u32() | 1; /* 0 would be none */
+    else
+        out->direction = SDP_INACTIVE;
 }
 
 static void answer_medium(struct choice *choice, unsigned index)
@@ -167,31 +213,28 @@ static void answer_medium(struct choice *choice, unsigned index)
     *out = (struct sdp_answer_media){ .kind = offered->kind,
                                       .mid = offered->mid,
                                       .protocol = offered->protocol_text,
-                                      .is_bundled = offered->is_bundled };
-    if (!wants_media(offered))
+                                      .is_bundled = offered->is_bundled,
+                                      .label = offered->kind };
+    if (!wants_media(choice->offer, index))
         return;
     struct webrtc_track     *track = NULL;
     const struct sdp_format *format = choose(choice, offered, &track);
-    if (!format)
-        format = format_without_data(offered);
-    if (!format)
+    if (!format) {
+        accept_without_data(out, offered);
         return;
+    }
     accept_format(out, format);
-    out->ssrc = track ? track->ssrc : random_u32();
-    out->label = offered->kind;
-    if (track && track->playout_delay)
+    out->ssrc = track->ssrc;
+    if (track->playout_delay)
         out->extmaps[out->extmap_count++] =
             (struct sdp_extmap){ track->playout_delay, BYTES(PLAYOUT_DELAY) };
 }
 
-static const char *why_skipped(const struct choice *choice, unsigned index)
+/* Nobody misses metadata. */
+static bool is_missed(const struct choice *choice, unsigned index)
 {
-    const struct sdp_media *media = &choice->stream->media[index];
-    if (!webrtc_plays(media))
-        return "browsers can't play it over WebRTC";
-    if (choice->session->viewer.feed->tracks[index].has_b_frames)
-        return "it has B-frames, which browsers can't play";
-    return "the client does not offer to play it";
+    struct span kind = choice->stream->media[index].kind;
+    return !(choice->taken >> index & 1) && (span_is(kind, "video") || span_is(kind, "audio"));
 }
 
 static void name_skipped(struct choice *choice)
@@ -199,11 +242,13 @@ static void name_skipped(struct choice *choice)
     char *text = choice->session->skipped;
     for (unsigned i = 0; i < choice->stream->media_count; i++) {
         const struct sdp_media *media = &choice->stream->media[i];
+        const char             *why = why_unplayable(choice, i);
         size_t                  len = strlen(text);
-        if ((choice->taken >> i & 1) || media->codec->kind == CODEC_DATA)
+        if (!is_missed(choice, i))
             continue;
         (void)snprintf(text + len, WEBRTC_SKIPPED_TEXT - len, "%strack %u (%s): %s",
-                       len ? ", " : "", i + 1, media->codec->name, why_skipped(choice, i));
+                       len ? ", " : "", i + 1, media->codec->name,
+                       why ? why : "the client does not offer to play it");
     }
     if (text[0])
         LOG(&choice->session->log, LOG_WARN, "skipping %s", text);
@@ -274,7 +319,8 @@ int webrtc_answer(struct webrtc_session *session, struct webrtc_post *post)
         answer_medium(&choice, i);
     name_skipped(&choice);
     if (choice.taken == 0)
-        return errmsg_set(&post->why, -EINVAL, NOTHING_TO_PLAY "%s%s%s",
+        return errmsg_set(&post->why, -EINVAL, "%s%s%s%s",
+                          has_playable(&choice) ? NOTHING_IN_COMMON : NOTHING_TO_PLAY,
                           session->skipped[0] ? " (" : "", session->skipped,
                           session->skipped[0] ? ")" : "");
     description_summary(description, choice.taken, session->tracks, sizeof(session->tracks));

@@ -14,6 +14,9 @@
 
 enum { CERTIFICATE_DAYS = 3650, QUEUE_BYTES = 8192 };
 
+/* RFC 6347, section 4.2.4.1, has a second for all networks; the next come twice as late. */
+enum { FIRST_TIMEOUT_US = 250000 };
+
 struct dtls_context {
     SSL_CTX               *ssl;
     BIO_METHOD            *method;
@@ -26,16 +29,26 @@ struct dtls {
     dtls_send_fn          *send;
     void                  *arg;
     struct span            received; /* what OpenSSL reads next */
-    bool                   is_server, is_trimmed;
+    bool                   is_server, is_verified, is_trimmed;
     enum dtls_state        state;
     char                   why[128];
 };
+
+/* The first reason counts: what OpenSSL says is often its consequence. */
+static enum dtls_state fail(struct dtls *dtls, const char *why)
+{
+    if (!dtls->why[0])
+        (void)snprintf(dtls->why, sizeof(dtls->why), "%s", why ? why : "unknown error");
+    dtls->state = DTLS_FAILED;
+    return dtls->state;
+}
 
 /* Datagrams in and out of OpenSSL */
 
 static int bio_write(BIO *bio, const char *bytes, int len)
 {
     struct dtls *dtls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
     dtls->send(dtls->arg, (struct span){ (const uint8_t *)bytes, (size_t)len });
     return len;
 }
@@ -56,15 +69,7 @@ static int bio_read(BIO *bio, char *out, int size)
 
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    switch (command) {
-    case BIO_CTRL_FLUSH:
-        return 1;
-    case BIO_CTRL_DGRAM_QUERY_MTU:
-    case BIO_CTRL_DGRAM_GET_MTU:
-        return DTLS_MTU;
-    default:
-        return 0;
-    }
+    return command == BIO_CTRL_FLUSH;
 }
 
 static int bio_create(BIO *bio)
@@ -75,7 +80,7 @@ static int bio_create(BIO *bio)
 
 static BIO_METHOD *make_method(void)
 {
-    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "datagrams");
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "datagrams");
     ASSERT(method);
     (void)BIO_meth_set_write(method, bio_write);
     (void)BIO_meth_set_read(method, bio_read);
@@ -131,10 +136,27 @@ static X509 *make_certificate(EVP_PKEY *key)
     return NULL;
 }
 
-/* Whose certificate it is tells the fingerprint, and not who has signed it. */
-static int accept_any(int preverified, X509_STORE_CTX *store)
+static bool has_fingerprint(const X509 *certificate, const struct sdp_fingerprint *wanted)
 {
-    return 1;
+    struct sdp_fingerprint seen;
+    return digest_of(certificate, wanted->hash, &seen) == 0 && seen.len == wanted->len &&
+           memcmp(seen.digest, wanted->digest, seen.len) == 0;
+}
+
+/*
+ * Whose certificate it is tells the fingerprint, and not who has signed it. In the midst of the
+ * handshake, so that OpenSSL sends bad_certificate (RFC 8122, section 6.2).
+ */
+static int verify_peer(X509_STORE_CTX *store, void *unused)
+{
+    SSL         *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct dtls *dtls = SSL_get_app_data(ssl);
+    dtls->is_verified = has_fingerprint(X509_STORE_CTX_get0_cert(store), &dtls->peer);
+    if (!dtls->is_verified) {
+        (void)fail(dtls, "the peer's certificate has not the fingerprint that it named");
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+    }
+    return dtls->is_verified;
 }
 
 static int set_up_context(struct dtls_context *context)
@@ -155,8 +177,10 @@ static int set_up_context(struct dtls_context *context)
     (void)SSL_CTX_set_options(ssl,
                               SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
-    SSL_CTX_set_read_ahead(ssl, 1);
+    /* So large is the buffer for sending, of 16 KB otherwise for each connection. */
+    (void)SSL_CTX_set_max_send_fragment(ssl, DTLS_MTU);
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_cert_verify_callback(ssl, verify_peer, NULL);
     return 0;
 }
 
@@ -167,8 +191,8 @@ int dtls_context_create(struct dtls_context **out, struct errmsg *why)
     int err = set_up_context(context);
     if (err < 0) {
         dtls_context_destroy(context);
-        return errmsg_set(why, err, "cannot make a certificate for DTLS: %s",
-                          ERR_reason_error_string(ERR_get_error()));
+        ERR_clear_error();
+        return errmsg_set(why, err, "cannot make a certificate for DTLS");
     }
     *out = context;
     return 0;
@@ -183,12 +207,26 @@ struct dtls_context *dtls_context_destroy(struct dtls_context *context)
     return mem_free(context);
 }
 
+int dtls_context_set_profiles(struct dtls_context *context, const char *names, struct errmsg *why)
+{
+    /* It returns 0 on success. */
+    if (SSL_CTX_set_tlsext_use_srtp(context->ssl, names) == 0)
+        return 0;
+    ERR_clear_error();
+    return errmsg_set(why, -EINVAL, "'%s' is no list of SRTP profiles", names);
+}
+
 const struct sdp_fingerprint *dtls_context_fingerprint(const struct dtls_context *context)
 {
     return &context->fingerprint;
 }
 
 /* A connection */
+
+static unsigned next_timeout_us(SSL *ssl, unsigned last_us)
+{
+    return last_us ? 2 * last_us : FIRST_TIMEOUT_US;
+}
 
 struct dtls *dtls_create(struct dtls_context *context, bool is_server,
                          const struct sdp_fingerprint *peer, dtls_send_fn *send, void *arg)
@@ -203,8 +241,9 @@ struct dtls *dtls_create(struct dtls_context *context, bool is_server,
     ASSERT(dtls->ssl && bio);
     BIO_set_data(bio, dtls);
     SSL_set_bio(dtls->ssl, bio, bio);
-    (void)DTLS_set_link_mtu(dtls->ssl, DTLS_MTU);
+    (void)SSL_set_app_data(dtls->ssl, dtls);
     (void)SSL_set_mtu(dtls->ssl, DTLS_MTU);
+    DTLS_set_timer_cb(dtls->ssl, next_timeout_us);
     if (is_server)
         SSL_set_accept_state(dtls->ssl);
     else
@@ -224,32 +263,24 @@ const char *dtls_why(const struct dtls *dtls)
     return dtls->why;
 }
 
-static enum dtls_state fail(struct dtls *dtls, const char *why)
+static enum dtls_state on_finished(struct dtls *dtls)
 {
-    (void)snprintf(dtls->why, sizeof(dtls->why), "%s", why ? why : "unknown error");
-    dtls->state = DTLS_FAILED;
-    return dtls->state;
-}
-
-static enum dtls_state check_fingerprint(struct dtls *dtls)
-{
-    AUTO(X509_free) X509  *certificate = SSL_get1_peer_certificate(dtls->ssl);
-    struct sdp_fingerprint seen;
-    if (!certificate || digest_of(certificate, dtls->peer.hash, &seen) < 0)
-        return fail(dtls, "the client has shown no certificate");
-    if (seen.len != dtls->peer.len || memcmp(seen.digest, dtls->peer.digest, seen.len) != 0)
-        return fail(dtls, "the client's certificate has not the offer's fingerprint");
-    if (!SSL_get_selected_srtp_profile(dtls->ssl))
-        return fail(dtls, "the client knows none of our SRTP profiles");
-    dtls->state = DTLS_CONNECTED;
-    return dtls->state;
+    if (dtls->is_verified && SSL_get_selected_srtp_profile(dtls->ssl)) {
+        dtls->state = DTLS_CONNECTED;
+        return dtls->state;
+    }
+    (void)SSL_shutdown(dtls->ssl);
+    ERR_clear_error();
+    return fail(dtls, dtls->is_verified ? "the peer knows none of our SRTP profiles"
+                                        : "the peer has shown no certificate");
 }
 
 /* What OpenSSL's return value means; its queue of errors is this thread's and must be emptied. */
 static enum dtls_state judge(struct dtls *dtls, int result)
 {
     int error = SSL_get_error(dtls->ssl, result);
-    if (error == SSL_ERROR_ZERO_RETURN || (SSL_get_shutdown(dtls->ssl) & SSL_RECEIVED_SHUTDOWN)) {
+    if (error == SSL_ERROR_ZERO_RETURN) {
+        (void)SSL_shutdown(dtls->ssl); /* to be answered in kind (RFC 5246, section 7.2.1) */
         dtls->state = DTLS_CLOSED;
     } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
         (void)fail(dtls, ERR_reason_error_string(ERR_peek_error()));
@@ -263,7 +294,7 @@ static enum dtls_state go_on(struct dtls *dtls)
     ERR_clear_error();
     if (dtls->state == DTLS_HANDSHAKE) {
         int result = SSL_do_handshake(dtls->ssl);
-        return result == 1 ? check_fingerprint(dtls) : judge(dtls, result);
+        return result == 1 ? on_finished(dtls) : judge(dtls, result);
     }
     uint8_t ignored[256]; /* nobody sends data */
     int     result;
@@ -278,13 +309,22 @@ enum dtls_state dtls_start(struct dtls *dtls)
     return dtls->is_server ? dtls->state : go_on(dtls);
 }
 
+/* Other kinds of records are to be passed over (RFC 6347, section 4.1.2.7); OpenSSL gives up. */
+static bool is_record(struct span datagram)
+{
+    return datagram.len && datagram.p[0] >= SSL3_RT_CHANGE_CIPHER_SPEC &&
+           datagram.p[0] <= SSL3_RT_APPLICATION_DATA;
+}
+
 enum dtls_state dtls_receive(struct dtls *dtls, struct span datagram)
 {
-    if (dtls->state == DTLS_CLOSED || dtls->state == DTLS_FAILED)
+    if (dtls->state == DTLS_CLOSED || dtls->state == DTLS_FAILED || !is_record(datagram))
         return dtls->state;
     dtls->received = datagram;
     enum dtls_state state = go_on(dtls);
     dtls->received = (struct span){ 0 };
+    if (dtls->is_trimmed) /* reading has brought the buffers back */
+        dtls_trim(dtls);
     return state;
 }
 
@@ -298,8 +338,10 @@ int64_t dtls_timeout_ns(struct dtls *dtls)
 
 enum dtls_state dtls_on_timeout(struct dtls *dtls)
 {
+    ERR_clear_error();
     if (dtls->state == DTLS_HANDSHAKE && DTLSv1_handle_timeout(dtls->ssl) < 0)
-        return fail(dtls, "the handshake's messages are not answered");
+        (void)fail(dtls, "the handshake's messages are not answered");
+    ERR_clear_error();
     return dtls->state;
 }
 
@@ -321,12 +363,13 @@ int dtls_derive_keys(struct dtls *dtls, const struct srtp_sealer *sealer, struct
     unsigned       mine = dtls->is_server, theirs = !dtls->is_server;
     int            err = srtp_keys_create(sealer, info->profile, (struct span){ keys[mine], key },
                                           (struct span){ salts[mine], salt }, out);
-    if (err == 0)
-        err = srtp_keys_create(sealer, info->profile, (struct span){ keys[theirs], key },
-                               (struct span){ salts[theirs], salt }, in);
+    ASSERT(err == 0); /* profile and lengths are those of the table */
+    err = srtp_keys_create(sealer, info->profile, (struct span){ keys[theirs], key },
+                           (struct span){ salts[theirs], salt }, in);
+    ASSERT(err == 0);
     OPENSSL_cleanse(material, sizeof(material));
     *profile = info->openssl_name;
-    return err;
+    return 0;
 }
 
 void dtls_trim(struct dtls *dtls)

@@ -34,6 +34,12 @@ int                  dtls_context_create(struct dtls_context **out, struct errms
 /** Accepts NULL. Returns NULL. */
 struct dtls_context *dtls_context_destroy(struct dtls_context *context);
 
+/**
+ * Other SRTP profiles than all of ours, by OpenSSL's names with colons between, for connections
+ * that are created from now on. -EINVAL with a reason.
+ */
+int dtls_context_set_profiles(struct dtls_context *context, const char *names, struct errmsg *why);
+
 /** SHA-256, for the answer. */
 const struct sdp_fingerprint *dtls_context_fingerprint(const struct dtls_context *context);
 

@@ -11,6 +11,9 @@
 /* Lost packets are asked for within a second, and few viewers are further away. */
 static const int64_t keep_ns = NS_PER_S;
 
+/* A start takes 300 ms, and longer on a busy worker. */
+static const int64_t start_ns = 2 * NS_PER_S;
+
 enum { STEPS_BACK = 3, FIRST_PARTS = 256, FIRST_UNITS = 64 };
 
 static struct span stream_key(const uint64_t *stream)
@@ -71,10 +74,14 @@ static void grow_parts(struct webrtc_feed *feed)
     feed->capacity = capacity;
 }
 
-/* The first serial that a viewer may want to start from. */
-static uint64_t first_wanted(const struct webrtc_feed *feed)
+/* The first serial that a viewer may want to start from, or is about to get. */
+static uint64_t first_wanted(struct webrtc_feed *feed, int64_t now_ns)
 {
     uint64_t wanted = feed->next;
+    if (now_ns < feed->held_ns)
+        wanted = feed->held;
+    else
+        feed->held_ns = 0;
     for (unsigned i = 0; i < feed->track_count; i++)
         if (feed->tracks[i].has_keyframe)
             wanted = MIN(wanted, feed->tracks[i].keyframe);
@@ -91,7 +98,7 @@ static void forget_old_keyframes(struct webrtc_feed *feed)
 /* A group of pictures over the limits is not kept at all, as in the stream's own ring. */
 static void trim(struct webrtc_feed *feed, int64_t now_ns)
 {
-    uint64_t wanted = first_wanted(feed);
+    uint64_t wanted = first_wanted(feed, now_ns);
     while (feed->unit_count > 1) {
         int64_t age_ns = now_ns - unit_at(feed, 0)->arrived_ns;
         bool    is_over = feed->bytes > feed->worker->ring_bytes || age_ns > RING_MAX_NS;
@@ -357,6 +364,13 @@ void webrtc_feed_join(struct webrtc_worker *worker, struct webrtc_viewer *viewer
     viewer->feed = feed;
     list_append(&feed->viewers, &viewer->in_feed);
     stream_attach(worker->loop->hub, stream, owner, &feed->reader);
+}
+
+void webrtc_feed_hold(struct webrtc_feed *feed, uint64_t serial)
+{
+    if (!feed->held_ns || serial < feed->held)
+        feed->held = serial;
+    feed->held_ns = loop_now(feed->worker->loop) + start_ns;
 }
 
 void webrtc_feed_leave(struct webrtc_viewer *viewer)

@@ -74,6 +74,8 @@ struct webrtc_feed {
     struct feed_part *parts;
     uint32_t          capacity; /* power of two */
     uint64_t          first, next;
+    uint64_t          held;    /* viewers are on their way from here */
+    int64_t           held_ns; /* until then; 0: there are none */
     struct feed_unit *units;
     uint32_t          unit_capacity, unit_head, unit_count;
     size_t            bytes;
@@ -95,6 +97,9 @@ struct webrtc_feed {
 void webrtc_feed_join(struct webrtc_worker *worker, struct webrtc_viewer *viewer, uint64_t stream,
                       unsigned owner);
 void webrtc_feed_leave(struct webrtc_viewer *viewer);
+
+/** A viewer starts at that serial: what follows it is kept until it can have caught up. */
+void webrtc_feed_hold(struct webrtc_feed *feed, uint64_t serial);
 
 /** first <= serial < next. */
 static inline const struct feed_part *feed_part(const struct webrtc_feed *feed, uint64_t serial)

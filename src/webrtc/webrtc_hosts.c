@@ -160,5 +160,6 @@ void webrtc_hosts_gather(const struct webrtc_server *server, const struct addres
     if (is_any(local) && server->conf->webrtc_ips_from_interfaces)
         add_interfaces(&hosts);
     for (unsigned i = 0; i < server->names->count; i++)
-        add_host(&hosts, server->names->addresses[i]);
+        if (hosts.is_v6 || !strchr(server->names->addresses[i], ':'))
+            add_host(&hosts, server->names->addresses[i]);
 }

@@ -8,21 +8,41 @@
 #include "webrtc/webrtc_links.h"
 #include "webrtc/webrtc_page.h"
 
+#define EXPOSED_HEADERS "ETag, ID, Accept-Patch, Link, Location"
+
 static const char allow_methods[] = "OPTIONS, GET, POST, PATCH, DELETE";
 static const char allow_headers[] = "Authorization, Content-Type, If-Match";
 
-/* What a URL means: "/cam/whep/SECRET" is { "cam", "whep", "SECRET" }. */
+/* In the place of what a later version will have. */
+#define NO_WHIP "publishing by WHIP is not possible in this version"
+
+enum target_kind {
+    TARGET_NONE,
+    TARGET_PAGE,
+    TARGET_REDIRECT, /* to the page */
+    TARGET_SCRIPT,
+    TARGET_PUBLISH, /* the page to publish from, and its script */
+    TARGET_WHIP,
+    TARGET_WHEP,
+};
+
+/* What a URL means: "/cam/whep/SECRET" is { TARGET_WHEP, "cam", "SECRET" }. */
 struct target {
-    enum {
-        TARGET_NONE,
-        TARGET_PAGE,
-        TARGET_REDIRECT,
-        TARGET_SCRIPT,
-        TARGET_WHIP,
-        TARGET_WHEP
-    } kind;
-    struct span path;
-    struct span secret; /* p == NULL: none */
+    enum target_kind kind;
+    struct span      path;
+    struct span      secret; /* p == NULL: none */
+};
+
+static const struct target_row {
+    const char      *word;
+    enum target_kind kind;
+    bool             is_service; /* a secret may follow */
+} target_rows[] = {
+    { "whep", TARGET_WHEP, true },
+    { "whip", TARGET_WHIP, true },
+    { "reader.js", TARGET_SCRIPT, false },
+    { "publish", TARGET_PUBLISH, false },
+    { "publisher.js", TARGET_PUBLISH, false },
 };
 
 /* Cuts "/word" off the end. */
@@ -48,32 +68,32 @@ static bool cut_last(struct span *path, struct span *last)
     return false;
 }
 
-static struct target parse_target(const char *text)
+/* The page of a path; not every name can be one. */
+static struct target page_target(struct span all)
 {
-    static const struct {
-        const char *word;
-        int         kind;
-    } services[] = { { "whep", TARGET_WHEP }, { "whip", TARGET_WHIP } };
-    struct span   all = span_skip(span_from_string(text), text[0] == '/');
-    struct target target = { TARGET_NONE, all, { 0 } };
-    for (size_t i = 0; i < COUNT(services); i++) {
-        struct span rest = all, secret = { 0 };
-        target.kind = services[i].kind;
-        target.path = rest;
-        if (cut_suffix(&target.path, services[i].word))
-            return target;
-        if (cut_last(&rest, &secret) && secret.len && cut_suffix(&rest, services[i].word))
-            return (struct target){ services[i].kind, rest, secret };
-    }
-    target = (struct target){ TARGET_SCRIPT, all, { 0 } };
-    if (cut_suffix(&target.path, "reader.js"))
-        return target;
-    target.kind = all.len && all.p[all.len - 1] == '/' ? TARGET_PAGE : TARGET_REDIRECT;
-    target.path.len = all.len - (target.kind == TARGET_PAGE);
+    bool          is_page = all.len && all.p[all.len - 1] == '/';
+    struct target target = { is_page ? TARGET_PAGE : TARGET_REDIRECT,
+                             span_first(all, all.len - is_page),
+                             { 0 } };
     if (target.path.len == 0 || span_is(all, "whep") || span_is(all, "whip") ||
         span_is(all, "favicon.ico"))
         target.kind = TARGET_NONE;
     return target;
+}
+
+static struct target parse_target(const char *text)
+{
+    struct span all = span_skip(span_from_string(text), text[0] == '/');
+    for (size_t i = 0; i < COUNT(target_rows); i++) {
+        const struct target_row *row = &target_rows[i];
+        struct span              path = all, rest = all, secret = { 0 };
+        if (cut_suffix(&path, row->word))
+            return (struct target){ row->kind, path, { 0 } };
+        if (row->is_service && cut_last(&rest, &secret) && secret.len &&
+            cut_suffix(&rest, row->word))
+            return (struct target){ row->kind, rest, secret };
+    }
+    return page_target(all);
 }
 
 /* Pages */
@@ -100,6 +120,14 @@ static void redirect_to_page(struct httpd_exchange *exchange)
     httpd_respond(exchange, &response);
 }
 
+static void respond_no_whip(struct httpd_exchange *exchange)
+{
+    struct httpd_response response = { .status = 404,
+                                       .content_type = "text/plain",
+                                       .body = BYTES(NO_WHIP) };
+    httpd_respond(exchange, &response);
+}
+
 static void on_get(struct httpd_exchange *exchange, const struct target *target)
 {
     switch (target->kind) {
@@ -112,6 +140,9 @@ static void on_get(struct httpd_exchange *exchange, const struct target *target)
     case TARGET_REDIRECT:
         redirect_to_page(exchange);
         break;
+    case TARGET_PUBLISH:
+        respond_no_whip(exchange);
+        break;
     default:
         httpd_respond_not_found(exchange);
     }
@@ -119,16 +150,16 @@ static void on_get(struct httpd_exchange *exchange, const struct target *target)
 
 /* OPTIONS */
 
-static void on_options(struct webrtc_server *server, struct httpd_exchange *exchange)
+static void on_options(struct webrtc_server *server, struct httpd_exchange *exchange,
+                       bool is_preflight)
 {
-    const struct message *message = httpd_request(exchange)->message;
-    struct webrtc_links   links = { 0 };
-    struct httpd_header   headers[4 + CONF_MAX_ICE_SERVERS] = {
-          { "Access-Control-Allow-Methods", BYTES(allow_methods) },
-          { "Access-Control-Allow-Headers", BYTES(allow_headers) },
+    struct webrtc_links links = { 0 };
+    struct httpd_header headers[4 + CONF_MAX_ICE_SERVERS] = {
+        { "Access-Control-Allow-Methods", BYTES(allow_methods) },
+        { "Access-Control-Allow-Headers", BYTES(allow_headers) },
     };
     struct httpd_response response = { .status = 204, .headers = headers, .header_count = 2 };
-    if (!message_header(message, "Access-Control-Request-Method").p) {
+    if (!is_preflight) {
         headers[response.header_count++] =
             (struct httpd_header){ "Access-Control-Expose-Headers", BYTES("Accept-Post, Link") };
         headers[response.header_count++] =
@@ -167,6 +198,16 @@ static void refuse_post(struct webrtc_post *post)
     free_post(post);
 }
 
+/* There is no session yet that would log it. */
+static void turn_away(struct webrtc_post *post)
+{
+    struct span host = webrtc_host_of(post->peer);
+    /* Without the port: a page that asks again each second is one line in ten of them. */
+    LOG(&post->server->log, LOG_INFO, "%.*s can't read from path '%s': %s", SPAN_ARGS(host),
+        post->path, post->why.text);
+    refuse_post(post);
+}
+
 static void on_granted(struct loop *loop, struct path_request *request)
 {
     struct webrtc_post   *post = request->asker;
@@ -180,7 +221,7 @@ static void on_granted(struct loop *loop, struct path_request *request)
     webrtc_server_remove_pending(server, post->peer);
     post->status = request->answer == PATH_NO_STREAM ? 404 : 400;
     post->why = request->why;
-    refuse_post(post);
+    turn_away(post);
 }
 
 /* Before the session exists there is nobody to be told; then the stream's end tells it. */
@@ -231,13 +272,13 @@ static void on_post(struct webrtc_server *server, struct httpd_exchange *exchang
     struct span         body = { (const uint8_t *)post->body, request->body.len };
     post->status = 400;
     if (sdp_offer_parse(body, &post->offer, &post->why) < 0) {
-        refuse_post(post);
+        turn_away(post);
         return;
     }
     if (!webrtc_server_add_pending(server, post->peer)) {
         post->status = 503;
         (void)errmsg_set(&post->why, -EBUSY, "too many sessions are connecting; try again later");
-        refuse_post(post);
+        turn_away(post);
         return;
     }
     post->status = 0;
@@ -250,7 +291,7 @@ static void respond_created(struct webrtc_post *post, struct httpd_exchange *exc
     struct webrtc_links       links = { 0 };
     struct httpd_header       headers[8 + CONF_MAX_ICE_SERVERS] = {
               { "Accept-Patch", BYTES("application/trickle-ice-sdpfrag") },
-              { "Access-Control-Expose-Headers", BYTES("ETag, ID, Accept-Patch, Link, Location") },
+              { "Access-Control-Expose-Headers", BYTES(EXPOSED_HEADERS) },
               { "Etag", BYTES("*") },
               { "Id", span_from_string(post->uuid) },
     };
@@ -263,9 +304,11 @@ static void respond_created(struct webrtc_post *post, struct httpd_exchange *exc
                                        .headers = headers,
                                        .header_count = 4 };
     headers[response.header_count++] = (struct httpd_header){ "Location", buf_span(&location) };
-    if (post->skipped[0])
+    if (post->skipped[0]) {
+        headers[1].value = BYTES(EXPOSED_HEADERS ", X-Skipped-Tracks");
         headers[response.header_count++] =
             (struct httpd_header){ "X-Skipped-Tracks", span_from_string(post->skipped) };
+    }
     webrtc_links_make(&links, post->server->conf);
     response.header_count += webrtc_links_add(&links, headers + response.header_count);
     httpd_respond(exchange, &response);
@@ -324,6 +367,14 @@ static void respond_restarted(struct webrtc_order *order, struct httpd_exchange 
     httpd_respond(exchange, &response);
 }
 
+/* A type of nothing: MediaMTX's clients know it so. */
+static void respond_accepted(struct webrtc_order *order, struct httpd_exchange *exchange)
+{
+    struct httpd_response response = { .status = order->status,
+                                       .content_type = "application/json; charset=utf-8" };
+    httpd_respond(exchange, &response);
+}
+
 void webrtc_http_on_ordered(struct loop *loop, struct mail *mail)
 {
     struct webrtc_order   *order = CONTAINER_OF(mail, struct webrtc_order, mail);
@@ -337,7 +388,7 @@ void webrtc_http_on_ordered(struct loop *loop, struct mail *mail)
     else if (order->status == 200)
         respond_restarted(order, exchange);
     else
-        httpd_respond(exchange, &(struct httpd_response){ .status = order->status });
+        respond_accepted(order, exchange);
     free_order(order);
 }
 
@@ -405,29 +456,28 @@ static void on_patch(struct webrtc_server *server, struct httpd_exchange *exchan
 static void on_service(struct webrtc_server *server, struct httpd_exchange *exchange,
                        const struct target *target)
 {
+    typedef void handle_fn(struct webrtc_server *, struct httpd_exchange *, const struct target *);
     static const struct {
         const char *method;
         bool        has_secret;
-        void (*handle)(struct webrtc_server *, struct httpd_exchange *, const struct target *);
+        handle_fn  *handle; /* NULL: 405 */
     } rules[] = {
-        { "POST", false, on_post },
-        { "PATCH", true, on_patch },
-        { "DELETE", true, on_delete },
+        { "POST", false, on_post }, { "PATCH", true, on_patch }, { "DELETE", true, on_delete },
+        { "GET", false, NULL },     { "HEAD", false, NULL },     { "PUT", false, NULL },
     };
     struct span method = httpd_request(exchange)->method;
     for (size_t i = 0; i < COUNT(rules); i++) {
-        if (!span_is(method, rules[i].method))
+        if (!span_is(method, rules[i].method) || rules[i].has_secret != (target->secret.p != NULL))
             continue;
-        if (rules[i].has_secret != (target->secret.p != NULL))
-            httpd_respond_not_found(exchange);
+        if (!rules[i].handle)
+            httpd_respond_error(exchange, 405, "method not allowed");
         else if (target->kind == TARGET_WHIP)
-            httpd_respond_error(exchange, 400,
-                                "publishing by WHIP is not possible in this version");
+            httpd_respond_error(exchange, 400, NO_WHIP);
         else
             rules[i].handle(server, exchange, target);
         return;
     }
-    httpd_respond_error(exchange, 405, "method not allowed");
+    httpd_respond_not_found(exchange);
 }
 
 void webrtc_http_on_request(void *arg, struct httpd_exchange *exchange)
@@ -435,8 +485,9 @@ void webrtc_http_on_request(void *arg, struct httpd_exchange *exchange)
     const struct httpd_request *request = httpd_request(exchange);
     struct target               target = parse_target(request->path);
     bool is_service = target.kind == TARGET_WHEP || target.kind == TARGET_WHIP;
-    if (span_is(request->method, "OPTIONS"))
-        on_options(arg, exchange);
+    bool is_preflight = message_header(request->message, "Access-Control-Request-Method").p != NULL;
+    if (span_is(request->method, "OPTIONS") && (is_preflight || (is_service && !target.secret.p)))
+        on_options(arg, exchange, is_preflight);
     else if (is_service)
         on_service(arg, exchange, &target);
     else if (span_is(request->method, "GET") || span_is(request->method, "HEAD"))

@@ -13,20 +13,26 @@
 static const int64_t first_retry_ns = 250 * NS_PER_MS;
 enum { MAX_TRIES = 7 };
 
+/* RFC 8445, section 14.2: candidates are somebody's word, and no reason to send a volley. */
+static const int64_t pace_ns = 50 * NS_PER_MS;
+
 /* RFC 7675, section 5.1. */
 static const int64_t consent_every_ns = 5 * NS_PER_S;
+static const int64_t consent_jitter_ns = NS_PER_S;
 static const int64_t consent_lost_ns = 30 * NS_PER_S;
 
-enum pair_state { PAIR_WAITING, PAIR_SUCCEEDED, PAIR_FAILED };
+enum pair_state { PAIR_IDLE, PAIR_CHECKING, PAIR_SUCCEEDED }; /* idle: never tried, or in vain */
 
+/* An address of the peer and one of ours: a peer may reach us on several. */
 struct ice_pair {
     struct udp_address remote, local; /* local: zeros before anything came this way */
     enum pair_state    state;
-    bool               is_heard; /* the peer's own checks came this way */
-    unsigned           tries;
-    int64_t            next_ns; /* when it is checked again; INT64_MAX: it is not */
-    int64_t            nominated_ns;
-    int64_t            answered_ns;
+    bool               was_controlling; /* said by our last check */
+    unsigned           tries;           /* of a check that waits for its answer */
+    uint64_t           nomination;      /* the newest has the largest number; 0: none */
+    int64_t            next_ns;         /* when a check goes out; INT64_MAX: none does */
+    int64_t            heard_ns;        /* the peer's last check that came this way; 0: none */
+    int64_t            answered_ns;     /* our last check that was */
     uint8_t            transaction[STUN_TRANSACTION_SIZE];
 };
 
@@ -41,8 +47,21 @@ struct ice_agent {
     unsigned               pair_count;
     struct ice_pair       *pairs; /* ICE_MAX_PAIRS at most */
     struct ice_pair       *selected;
+    uint64_t               nominations;      /* so far */
+    int64_t                paced_ns;         /* when the next candidate's turn is */
     unsigned               requests, forged; /* checks that came; those with a wrong password */
 };
+
+static void set_credentials(struct ice_agent *agent, const struct ice_credentials *local,
+                            struct span remote_ufrag, struct span remote_pwd)
+{
+    agent->local = *local;
+    /* The parser has checked their lengths. */
+    int err = span_copy_string(remote_ufrag, agent->remote_ufrag, sizeof(agent->remote_ufrag));
+    ASSERT(err == 0);
+    err = span_copy_string(remote_pwd, agent->remote_pwd, sizeof(agent->remote_pwd));
+    ASSERT(err == 0);
+}
 
 struct ice_agent *ice_agent_create(const struct ice_credentials *local, struct span remote_ufrag,
                                    struct span remote_pwd, bool is_controlling,
@@ -52,7 +71,7 @@ struct ice_agent *ice_agent_create(const struct ice_credentials *local, struct s
     *agent = (struct ice_agent){ .ops = ops, .arg = arg, .is_controlling = is_controlling };
     agent->pairs = mem_new_array(struct ice_pair, ICE_MAX_PAIRS);
     random_bytes(&agent->tie_breaker, sizeof(agent->tie_breaker));
-    ice_agent_restart(agent, local, remote_ufrag, remote_pwd);
+    set_credentials(agent, local, remote_ufrag, remote_pwd);
     return agent;
 }
 
@@ -76,14 +95,13 @@ struct span ice_agent_remote_ufrag(const struct ice_agent *agent)
 void ice_agent_restart(struct ice_agent *agent, const struct ice_credentials *local,
                        struct span remote_ufrag, struct span remote_pwd)
 {
-    agent->local = *local;
-    /* The parser has checked their lengths. */
-    int err = span_copy_string(remote_ufrag, agent->remote_ufrag, sizeof(agent->remote_ufrag));
-    ASSERT(err == 0);
-    err = span_copy_string(remote_pwd, agent->remote_pwd, sizeof(agent->remote_pwd));
-    ASSERT(err == 0);
-    for (unsigned i = 0; i < agent->pair_count; i++)
-        agent->pairs[i].nominated_ns = 0;
+    set_credentials(agent, local, remote_ufrag, remote_pwd);
+    agent->pair_count = 0;
+    if (!agent->selected)
+        return;
+    agent->pairs[agent->pair_count++] = *agent->selected;
+    agent->selected = &agent->pairs[0];
+    agent->selected->nomination = 0; /* whatever is nominated now is newer */
 }
 
 /* Pairs */
@@ -98,81 +116,136 @@ bool ice_address_equal(const struct udp_address *a, const struct udp_address *b)
            memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
 }
 
-static struct ice_pair *find_pair(struct ice_agent *agent, const struct udp_address *remote)
+/* A pair that nothing has come by may turn out to be any address of ours. */
+static bool fits_local(const struct ice_pair *pair, const struct udp_address *local)
+{
+    return pair->local.any.sa_family == AF_UNSPEC || ice_address_equal(&pair->local, local);
+}
+
+static struct ice_pair *find_pair(struct ice_agent *agent, const struct udp_address *remote,
+                                  const struct udp_address *local)
+{
+    for (unsigned i = 0; i < agent->pair_count; i++)
+        if (ice_address_equal(&agent->pairs[i].remote, remote) &&
+            fits_local(&agent->pairs[i], local))
+            return &agent->pairs[i];
+    return NULL;
+}
+
+static bool knows_remote(const struct ice_agent *agent, const struct udp_address *remote)
 {
     for (unsigned i = 0; i < agent->pair_count; i++)
         if (ice_address_equal(&agent->pairs[i].remote, remote))
-            return &agent->pairs[i];
-    return NULL;
+            return true;
+    return false;
 }
 
-/* A free place, or that of a pair that leads nowhere. */
-static struct ice_pair *place_for_pair(struct ice_agent *agent)
+/*
+ * A free place, or that of the pair which has been silent for longest: a peer may move as often as
+ * it likes, but not fill our tables with addresses faster than we forget them.
+ */
+static struct ice_pair *place_for_pair(struct ice_agent *agent, int64_t now_ns)
 {
     if (agent->pair_count < ICE_MAX_PAIRS)
         return &agent->pairs[agent->pair_count++];
-    for (unsigned i = 0; i < ICE_MAX_PAIRS; i++)
-        if (&agent->pairs[i] != agent->selected && agent->pairs[i].state == PAIR_FAILED)
-            return &agent->pairs[i];
-    for (unsigned i = 0; i < ICE_MAX_PAIRS; i++)
-        if (&agent->pairs[i] != agent->selected && !agent->pairs[i].is_heard)
-            return &agent->pairs[i];
-    return NULL;
-}
-
-static struct ice_pair *add_pair(struct ice_agent *agent, const struct udp_address *remote)
-{
-    struct ice_pair *pair = place_for_pair(agent);
-    if (pair)
-        *pair = (struct ice_pair){ .remote = *remote, .next_ns = INT64_MAX };
-    return pair;
+    struct ice_pair *oldest = NULL;
+    for (unsigned i = 0; i < ICE_MAX_PAIRS; i++) {
+        struct ice_pair *pair = &agent->pairs[i];
+        bool             is_silent = !pair->heard_ns || now_ns - pair->heard_ns > consent_lost_ns;
+        if (is_silent && pair != agent->selected && (!oldest || pair->heard_ns < oldest->heard_ns))
+            oldest = pair;
+    }
+    return oldest;
 }
 
 /* Checks of our own */
 
-static void send_check(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
+static void send_check(struct ice_agent *agent, struct ice_pair *pair)
 {
     char username[2 * SDP_MAX_ICE_TEXT];
     int  len =
         snprintf(username, sizeof(username), "%s:%s", agent->remote_ufrag, agent->local.ufrag);
-    random_bytes(pair->transaction, sizeof(pair->transaction));
     struct stun_draft draft = {
         .type = STUN_BINDING_REQUEST,
         .username = { (const uint8_t *)username, (size_t)len },
         .priority = candidate_priority(CANDIDATE_PRFLX, UINT16_MAX, 1),
         .role = agent->is_controlling ? STUN_ROLE_CONTROLLING : STUN_ROLE_CONTROLLED,
         .tie_breaker = agent->tie_breaker,
-        .use_candidate = agent->is_controlling && pair->state == PAIR_SUCCEEDED,
+        .use_candidate = agent->is_controlling && pair == agent->selected,
     };
     memcpy(draft.transaction, pair->transaction, sizeof(draft.transaction));
     uint8_t out[STUN_MAX_OUT];
     size_t  size = stun_write(&draft, span_from_string(agent->remote_pwd), out);
+    pair->was_controlling = agent->is_controlling;
     agent->ops->send(agent->arg, (struct span){ out, size }, &pair->remote, &pair->local);
-    if (pair->state == PAIR_WAITING)
-        pair->next_ns = now_ns + (first_retry_ns << pair->tries++);
-    else
-        pair->next_ns = now_ns + consent_every_ns - NS_PER_S + random_u32() % (2 * NS_PER_S);
 }
 
-static void start_checking(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
+/* Also when the peer's own check makes us: then whichever of our checks is answered first counts.
+ */
+static void repeat_check(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
 {
-    pair->state = PAIR_WAITING;
+    send_check(agent, pair);
+    pair->next_ns = now_ns + (first_retry_ns << pair->tries++);
+}
+
+static void begin_check(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
+{
+    random_bytes(pair->transaction, sizeof(pair->transaction));
     pair->tries = 0;
-    send_check(agent, pair, now_ns);
+    repeat_check(agent, pair, now_ns);
+}
+
+static void plan_consent_check(struct ice_pair *pair, int64_t now_ns)
+{
+    int64_t jitter_ns = random_u32() % (2 * consent_jitter_ns);
+    pair->next_ns = now_ns + consent_every_ns - consent_jitter_ns + jitter_ns;
+}
+
+/* Each has a transaction of its own, and none is repeated. */
+static void check_consent(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
+{
+    random_bytes(pair->transaction, sizeof(pair->transaction));
+    send_check(agent, pair);
+    plan_consent_check(pair, now_ns);
 }
 
 void ice_agent_add_remote(struct ice_agent *agent, const struct udp_address *remote, int64_t now_ns)
 {
-    if (find_pair(agent, remote))
+    if (agent->pair_count == ICE_MAX_PAIRS || knows_remote(agent, remote))
         return;
-    struct ice_pair *pair = add_pair(agent, remote);
-    if (pair)
-        start_checking(agent, pair, now_ns);
+    struct ice_pair *pair = &agent->pairs[agent->pair_count++];
+    *pair = (struct ice_pair){ .remote = *remote,
+                               .state = PAIR_CHECKING,
+                               .next_ns = MAX(now_ns, agent->paced_ns) };
+    agent->paced_ns = pair->next_ns + pace_ns;
+    random_bytes(pair->transaction, sizeof(pair->transaction));
+    if (pair->next_ns == now_ns)
+        repeat_check(agent, pair, now_ns);
+}
+
+static void on_pair_time(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
+{
+    bool is_waiting = pair->state == PAIR_CHECKING || pair->tries > 0;
+    if (is_waiting && pair->tries < MAX_TRIES) {
+        repeat_check(agent, pair, now_ns);
+        return;
+    }
+    pair->tries = 0;
+    pair->next_ns = INT64_MAX;
+    if (pair == agent->selected) /* consent matters where media is sent */
+        check_consent(agent, pair, now_ns);
+    else if (pair->state == PAIR_CHECKING)
+        pair->state = PAIR_IDLE;
+}
+
+static int64_t consent_end(const struct ice_agent *agent)
+{
+    return agent->selected ? agent->selected->answered_ns + consent_lost_ns : INT64_MAX;
 }
 
 int64_t ice_agent_deadline(const struct ice_agent *agent)
 {
-    int64_t next_ns = INT64_MAX;
+    int64_t next_ns = consent_end(agent);
     for (unsigned i = 0; i < agent->pair_count; i++)
         next_ns = MIN(next_ns, agent->pairs[i].next_ns);
     return next_ns;
@@ -180,21 +253,11 @@ int64_t ice_agent_deadline(const struct ice_agent *agent)
 
 bool ice_agent_on_time(struct ice_agent *agent, int64_t now_ns)
 {
-    for (unsigned i = 0; i < agent->pair_count; i++) {
-        struct ice_pair *pair = &agent->pairs[i];
-        if (pair->next_ns > now_ns)
-            continue;
-        if (pair->state == PAIR_WAITING && pair->tries == MAX_TRIES) {
-            pair->state = PAIR_FAILED;
-            pair->next_ns = INT64_MAX;
-        } else if (pair == agent->selected && now_ns - pair->answered_ns > consent_lost_ns) {
-            return false;
-        } else if (pair->state == PAIR_SUCCEEDED && pair != agent->selected) {
-            pair->next_ns = INT64_MAX; /* consent matters where media is sent */
-        } else {
-            send_check(agent, pair, now_ns);
-        }
-    }
+    if (now_ns >= consent_end(agent))
+        return false;
+    for (unsigned i = 0; i < agent->pair_count; i++)
+        if (agent->pairs[i].next_ns <= now_ns)
+            on_pair_time(agent, &agent->pairs[i], now_ns);
     return true;
 }
 
@@ -205,18 +268,20 @@ static void select_pair(struct ice_agent *agent, struct ice_pair *pair, int64_t 
     if (agent->selected == pair)
         return;
     agent->selected = pair;
-    pair->next_ns = MIN(pair->next_ns, now_ns + consent_every_ns);
+    if (agent->is_controlling)
+        begin_check(agent, pair, now_ns); /* it nominates */
+    else
+        plan_consent_check(pair, now_ns);
     agent->ops->on_selected(agent->arg, &pair->remote, &pair->local);
 }
 
 /* The newest nomination counts: a peer that moves nominates its new address. */
 static void consider(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
 {
-    if (pair->state != PAIR_SUCCEEDED)
-        return;
-    bool is_newest = pair->nominated_ns &&
-                     (!agent->selected || pair->nominated_ns >= agent->selected->nominated_ns);
-    if (is_newest || (agent->is_controlling && !agent->selected))
+    uint64_t newest = agent->selected ? agent->selected->nomination : 0;
+    if (agent->is_controlling && newest == 0)
+        pair->nomination = ++agent->nominations; /* the first that works */
+    if (pair->nomination > newest)
         select_pair(agent, pair, now_ns);
 }
 
@@ -226,7 +291,7 @@ bool ice_agent_route(const struct ice_agent *agent, struct udp_address *to,
     const struct ice_pair *best = agent->selected;
     for (unsigned i = 0; !agent->selected && i < agent->pair_count; i++) {
         const struct ice_pair *pair = &agent->pairs[i];
-        if (pair->is_heard &&
+        if (pair->heard_ns &&
             (!best || (pair->state == PAIR_SUCCEEDED && best->state != PAIR_SUCCEEDED)))
             best = pair;
     }
@@ -238,6 +303,13 @@ bool ice_agent_route(const struct ice_agent *agent, struct udp_address *to,
 }
 
 /* What comes in */
+
+/* A message and its way. */
+struct arrival {
+    const struct stun_message *message;
+    const struct udp_address  *peer, *local;
+    int64_t                    now_ns;
+};
 
 static struct stun_address to_stun(const struct udp_address *address)
 {
@@ -260,135 +332,166 @@ static struct stun_address to_stun(const struct udp_address *address)
     return out;
 }
 
-static void answer(struct ice_agent *agent, const struct stun_draft *draft,
-                   const struct stun_message *request, const struct udp_address *peer,
-                   const struct udp_address *local)
+static void answer(struct ice_agent *agent, const struct arrival *request, struct stun_draft draft)
 {
-    struct stun_draft whole = *draft;
-    memcpy(whole.transaction, request->transaction, sizeof(whole.transaction));
+    memcpy(draft.transaction, request->message->transaction, sizeof(draft.transaction));
     uint8_t out[STUN_MAX_OUT];
-    size_t  size = stun_write(&whole, span_from_string(agent->local.pwd), out);
-    agent->ops->send(agent->arg, (struct span){ out, size }, peer, local);
+    size_t  size = stun_write(&draft, span_from_string(agent->local.pwd), out);
+    agent->ops->send(agent->arg, (struct span){ out, size }, request->peer, request->local);
 }
 
 /* RFC 8445, section 7.3.1.1. True: it was answered, for the peer is to change its role. */
-static bool settles_roles(struct ice_agent *agent, const struct stun_message *request,
-                          const struct udp_address *peer, const struct udp_address *local)
+static bool settles_roles(struct ice_agent *agent, const struct arrival *request)
 {
     enum stun_role ours = agent->is_controlling ? STUN_ROLE_CONTROLLING : STUN_ROLE_CONTROLLED;
-    if (request->role != ours)
+    if (request->message->role != ours)
         return false;
-    bool is_ours_larger = agent->tie_breaker >= request->tie_breaker;
+    bool is_ours_larger = agent->tie_breaker >= request->message->tie_breaker;
     if (is_ours_larger != agent->is_controlling) {
         agent->is_controlling = !agent->is_controlling;
         return false;
     }
-    struct stun_draft conflict = { .type = STUN_BINDING_ERROR,
-                                   .error_code = STUN_ERROR_ROLE_CONFLICT,
-                                   .reason = BYTES("Role Conflict") };
-    answer(agent, &conflict, request, peer, local);
+    answer(agent, request,
+           (struct stun_draft){ .type = STUN_BINDING_ERROR,
+                                .error_code = STUN_ERROR_ROLE_CONFLICT,
+                                .reason = BYTES("Role Conflict") });
     return true;
 }
 
-static bool refuses_unknown(struct ice_agent *agent, const struct stun_message *request,
-                            const struct udp_address *peer, const struct udp_address *local)
+static bool refuses_unknown(struct ice_agent *agent, const struct arrival *request)
 {
-    if (!request->unknown_count)
+    if (!request->message->unknown_count)
         return false;
     struct stun_draft refusal = { .type = STUN_BINDING_ERROR,
                                   .error_code = STUN_ERROR_UNKNOWN_ATTRIBUTE,
                                   .reason = BYTES("Unknown Attribute"),
-                                  .unknown_count = request->unknown_count };
-    memcpy(refusal.unknown, request->unknown, sizeof(refusal.unknown));
-    answer(agent, &refusal, request, peer, local);
+                                  .unknown_count = request->message->unknown_count };
+    memcpy(refusal.unknown, request->message->unknown, sizeof(refusal.unknown));
+    answer(agent, request, refusal);
     return true;
 }
 
-static void on_request(struct ice_agent *agent, const struct stun_message *request,
-                       const struct udp_address *peer, const struct udp_address *local,
-                       int64_t now_ns)
+/* The pair that a check came by; NULL: there are too many. */
+static struct ice_pair *note_heard(struct ice_agent *agent, const struct arrival *request)
+{
+    struct ice_pair *pair = find_pair(agent, request->peer, request->local);
+    if (!pair) {
+        pair = place_for_pair(agent, request->now_ns);
+        if (!pair)
+            return NULL;
+        *pair = (struct ice_pair){ .remote = *request->peer, .next_ns = INT64_MAX };
+    }
+    pair->local = *request->local;
+    pair->heard_ns = request->now_ns;
+    if (request->message->use_candidate && !agent->is_controlling)
+        pair->nomination = ++agent->nominations;
+    return pair;
+}
+
+/* A way that has not been tried for some time is tried anew before it is taken. */
+static bool is_proven(const struct ice_agent *agent, const struct ice_pair *pair, int64_t now_ns)
+{
+    return pair->state == PAIR_SUCCEEDED &&
+           (pair == agent->selected || now_ns - pair->answered_ns < consent_every_ns);
+}
+
+static void on_request(struct ice_agent *agent, const struct arrival *request)
 {
     agent->requests++;
-    if (!stun_is_authentic(request, span_from_string(agent->local.pwd))) {
+    if (!stun_is_authentic(request->message, span_from_string(agent->local.pwd))) {
         agent->forged++;
         return;
     }
-    if (refuses_unknown(agent, request, peer, local) || settles_roles(agent, request, peer, local))
+    if (refuses_unknown(agent, request) || settles_roles(agent, request))
         return;
-    agent->ops->on_peer(agent->arg, peer);
-    struct stun_draft success = { .type = STUN_BINDING_SUCCESS, .mapped = to_stun(peer) };
-    answer(agent, &success, request, peer, local);
-    struct ice_pair *pair = find_pair(agent, peer);
-    if (!pair)
-        pair = add_pair(agent, peer);
+    struct stun_draft success = { .type = STUN_BINDING_SUCCESS, .mapped = to_stun(request->peer) };
+    answer(agent, request, success);
+    struct ice_pair *pair = note_heard(agent, request);
     if (!pair)
         return;
-    pair->local = *local;
-    pair->is_heard = true;
-    if (request->use_candidate)
-        pair->nominated_ns = now_ns;
-    if (pair->state != PAIR_SUCCEEDED)
-        start_checking(agent, pair, now_ns);
-    else
-        consider(agent, pair, now_ns);
+    agent->ops->on_peer(agent->arg, request->peer);
+    if (is_proven(agent, pair, request->now_ns)) {
+        consider(agent, pair, request->now_ns);
+    } else if (pair->state == PAIR_CHECKING) {
+        pair->tries = 0;
+        repeat_check(agent, pair, request->now_ns);
+    } else {
+        pair->state = PAIR_CHECKING;
+        begin_check(agent, pair, request->now_ns);
+    }
 }
 
-static struct ice_pair *find_transaction(struct ice_agent          *agent,
-                                         const struct stun_message *message)
+/* Whose check this answers: it comes back the way that the check went (RFC 8445, 7.2.5.2.1). */
+static struct ice_pair *find_asked(struct ice_agent *agent, const struct arrival *response)
 {
-    for (unsigned i = 0; i < agent->pair_count; i++)
-        if (memcmp(agent->pairs[i].transaction, message->transaction, STUN_TRANSACTION_SIZE) == 0)
-            return &agent->pairs[i];
+    for (unsigned i = 0; i < agent->pair_count; i++) {
+        struct ice_pair *pair = &agent->pairs[i];
+        if (memcmp(pair->transaction, response->message->transaction, STUN_TRANSACTION_SIZE) == 0 &&
+            ice_address_equal(&pair->remote, response->peer) && fits_local(pair, response->local) &&
+            stun_is_authentic(response->message, span_from_string(agent->remote_pwd)))
+            return pair;
+    }
     return NULL;
 }
 
-static void on_success(struct ice_agent *agent, const struct stun_message *message,
-                       const struct udp_address *peer, const struct udp_address *local,
-                       int64_t now_ns)
+static void on_success(struct ice_agent *agent, const struct arrival *response)
 {
-    struct ice_pair *pair = find_transaction(agent, message);
-    if (!pair || !ice_address_equal(&pair->remote, peer) ||
-        !stun_is_authentic(message, span_from_string(agent->remote_pwd)))
+    struct ice_pair *pair = find_asked(agent, response);
+    if (!pair)
         return;
-    bool is_first = pair->state != PAIR_SUCCEEDED;
-    pair->state = PAIR_SUCCEEDED;
-    pair->local = *local;
-    pair->answered_ns = now_ns;
-    if (is_first)
+    if (pair->tries > 0) {
+        pair->tries = 0;
         pair->next_ns = INT64_MAX;
-    agent->ops->on_peer(agent->arg, peer);
-    consider(agent, pair, now_ns);
-    if (is_first && agent->is_controlling && pair == agent->selected)
-        send_check(agent, pair, now_ns); /* with USE-CANDIDATE */
+        if (pair == agent->selected)
+            plan_consent_check(pair, response->now_ns);
+    }
+    pair->state = PAIR_SUCCEEDED;
+    pair->local = *response->local;
+    pair->answered_ns = response->now_ns;
+    agent->ops->on_peer(agent->arg, response->peer);
+    consider(agent, pair, response->now_ns);
 }
 
-static void on_error(struct ice_agent *agent, const struct stun_message *message, int64_t now_ns)
+/* RFC 8445, section 7.2.5.1. Checks that are refused for other reasons are repeated, as if lost. */
+static void on_error(struct ice_agent *agent, const struct arrival *response)
 {
-    struct ice_pair *pair = find_transaction(agent, message);
-    if (!pair || message->error_code != STUN_ERROR_ROLE_CONFLICT ||
-        !stun_is_authentic(message, span_from_string(agent->remote_pwd)))
+    struct ice_pair *pair = find_asked(agent, response);
+    if (!pair || response->message->error_code != STUN_ERROR_ROLE_CONFLICT)
         return;
-    agent->is_controlling = !agent->is_controlling;
-    send_check(agent, pair, now_ns);
+    if (pair->was_controlling == agent->is_controlling) { /* else another pair has told us */
+        agent->is_controlling = !agent->is_controlling;
+        random_bytes(&agent->tie_breaker, sizeof(agent->tie_breaker));
+    }
+    if (pair->state == PAIR_IDLE)
+        pair->state = PAIR_CHECKING;
+    begin_check(agent, pair, response->now_ns);
 }
 
 void ice_agent_receive(struct ice_agent *agent, const struct stun_message *message,
                        const struct udp_address *peer, const struct udp_address *local,
                        int64_t now_ns)
 {
+    const struct arrival arrival = { message, peer, local, now_ns };
     switch (message->type) {
     case STUN_BINDING_REQUEST:
-        on_request(agent, message, peer, local, now_ns);
+        on_request(agent, &arrival);
         break;
     case STUN_BINDING_SUCCESS:
-        on_success(agent, message, peer, local, now_ns);
+        on_success(agent, &arrival);
         break;
     case STUN_BINDING_ERROR:
-        on_error(agent, message, now_ns);
+        on_error(agent, &arrival);
         break;
     default:
         break; /* an indication keeps a way open and wants nothing */
     }
+}
+
+static const char *pair_text(const struct ice_pair *pair)
+{
+    if (pair->state == PAIR_SUCCEEDED)
+        return " (answers)";
+    return pair->heard_ns ? " (heard)" : "";
 }
 
 void ice_agent_describe(const struct ice_agent *agent, struct buf *out)
@@ -398,19 +501,18 @@ void ice_agent_describe(const struct ice_agent *agent, struct buf *out)
         struct address address = udp_address_unpack(&agent->pairs[i].remote);
         char           text[ADDRESS_TEXT];
         address_format(&address, text);
-        buf_printf(out, "%s %s%s", i ? "," : "", text,
-                   agent->pairs[i].state == PAIR_SUCCEEDED ? " (answers)"
-                   : agent->pairs[i].is_heard              ? " (heard)"
-                                                           : "");
+        buf_printf(out, "%s %s%s", i ? "," : "", text, pair_text(&agent->pairs[i]));
     }
     buf_printf(out, "%s; ", agent->pair_count ? "" : " none");
+    const char *plural = agent->requests == 1 ? "" : "s";
     if (agent->requests == 0)
         buf_printf(out, "no STUN came from the client: is the UDP port open, and is one of our "
                         "addresses reachable (webrtcAdditionalHosts)?");
     else if (agent->forged == agent->requests)
-        buf_printf(out, "all %u STUN checks that came had a wrong password", agent->requests);
+        buf_printf(out, "%u STUN check%s came, with a wrong password", agent->requests, plural);
+    else if (agent->selected)
+        buf_printf(out, "%u STUN check%s came, and a way was found", agent->requests, plural);
     else
-        buf_printf(out, "%u STUN checks came%s", agent->requests,
-                   agent->selected ? ", and a way was found"
-                                   : ": can our answers reach the client?");
+        buf_printf(out, "%u STUN check%s came: can our answers reach the client?", agent->requests,
+                   plural);
 }

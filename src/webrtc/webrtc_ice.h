@@ -22,7 +22,7 @@
 struct ice_agent;
 
 enum {
-    ICE_MAX_PAIRS = 32, /* a peer's addresses; laptops with VPNs have about ten */
+    ICE_MAX_PAIRS = 32, /* of addresses of the peer's and ours; laptops with VPNs have about ten */
     ICE_UFRAG_SIZE = 33,
     ICE_PWD_SIZE = 33,
 };
@@ -30,7 +30,7 @@ enum {
 struct ice_ops {
     void (*send)(void *arg, struct span datagram, const struct udp_address *to,
                  const struct udp_address *from);
-    /** The peer has shown that it knows the password: this address is its own. */
+    /** The peer has shown that it knows the password: this address is its own. Comes often. */
     void (*on_peer)(void *arg, const struct udp_address *peer);
     /** The way to send has been chosen, or has changed. */
     void (*on_selected)(void *arg, const struct udp_address *to, const struct udp_address *from);
@@ -52,11 +52,14 @@ struct ice_agent *ice_agent_destroy(struct ice_agent *agent);
 const struct ice_credentials *ice_agent_local(const struct ice_agent *agent);
 struct span                   ice_agent_remote_ufrag(const struct ice_agent *agent);
 
-/** New credentials on both sides; what is selected stays so until the peer nominates anew. */
+/**
+ * New credentials on both sides, and all candidates are forgotten; what is selected stays so until
+ * there is a nomination anew.
+ */
 void ice_agent_restart(struct ice_agent *agent, const struct ice_credentials *local,
                        struct span remote_ufrag, struct span remote_pwd);
 
-/** A candidate of the peer: it is checked at once. */
+/** A candidate of the peer: the first is checked at once, others at intervals; see deadline. */
 void ice_agent_add_remote(struct ice_agent *agent, const struct udp_address *remote,
                           int64_t now_ns);
 
@@ -68,7 +71,7 @@ void ice_agent_receive(struct ice_agent *agent, const struct stun_message *messa
 /** When ice_agent_on_time() wants to be called next; INT64_MAX: never. */
 int64_t ice_agent_deadline(const struct ice_agent *agent);
 
-/** Checks that are due. False: the peer's consent has run out. */
+/** Checks that are due. False: the peer has not answered for 30 s, its consent has run out. */
 bool ice_agent_on_time(struct ice_agent *agent, int64_t now_ns);
 
 /**

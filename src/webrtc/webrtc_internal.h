@@ -36,6 +36,7 @@ enum {
     WEBRTC_DELTAS = 8,                /* gaps that a viewer remembers */
     WEBRTC_RESENDS_A_SECOND = 500,    /* parts of one viewer; a keyframe has some dozens */
     WEBRTC_SKIPPED_TEXT = 200,
+    WEBRTC_DATAGRAM = 2048,       /* longer ones are dropped: nobody sends such */
     WEBRTC_MAX_BODY = 256 * 1024, /* of a request; Chromium's offers have 7 KB */
 };
 
@@ -76,6 +77,7 @@ struct webrtc_worker {
     struct map           *by_ufrag;   /* local ICE user names: struct webrtc_session */
     struct map           *by_address; /* peers that have shown who they are: struct binding */
     struct map           *routes;     /* other workers' peers: struct loop */
+    struct pool           strays;     /* datagrams that are passed on to other workers */
 };
 
 /* A viewer: what is its own of a feed. webrtc_viewer.c, webrtc_send.c */
@@ -89,6 +91,7 @@ struct webrtc_delta {
 struct webrtc_track {
     bool                is_on;
     bool                waits_for_keyframe;
+    bool                in_frame; /* the frame that was begun is not whole yet */
     uint8_t             feed_track;
     uint8_t             payload_type;
     uint8_t             playout_delay; /* id of the header extension; 0: not negotiated */

@@ -201,6 +201,9 @@ static void skip_ahead(struct webrtc_viewer *viewer)
         if (!track->is_on || !from->is_video)
             continue;
         track->waits_for_keyframe = true;
+        /* The rest of a frame is missing, and the decoder is to know: the only gap that shows. */
+        track->next += track->in_frame;
+        track->in_frame = false;
         if (from->has_keyframe && from->keyframe >= viewer->next)
             to = MIN(to, from->keyframe);
     }
@@ -268,6 +271,7 @@ static void send_parts(struct webrtc_worker *worker, struct webrtc_viewer *viewe
         if (!has_room(sender) && !seal_and_send(worker))
             break;
         add_sealed_part(sender, viewer, track, part, viewer->next, take_number(track, part->index));
+        track->in_frame = !(part->flags & FEED_MARKER);
         track->packets++;
         track->bytes += part->len;
         sent.packets++;

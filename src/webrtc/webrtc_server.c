@@ -7,14 +7,14 @@
 #include "webrtc/webrtc_internal.h"
 
 /* Bursts of RTCP and STUN of a thousand viewers, while a turn lasts. */
-enum { RECEIVE_BUFFER = 2 * 1024 * 1024, DATAGRAM_MAX = 2048 };
+enum { RECEIVE_BUFFER = 2 * 1024 * 1024 };
 
 /* A frame for some hundred viewers; more waits unsealed, where it costs nothing. */
 enum { SEND_BUFFER = 1024 * 1024 };
 
 /* Pending sessions, counted for each host that asks: a caller may not fill memory with offers. */
 
-static struct span host_of(const char *peer)
+struct span webrtc_host_of(const char *peer)
 {
     const char *colon = strrchr(peer, ':');
     return (struct span){ (const uint8_t *)peer, colon ? (size_t)(colon - peer) : strlen(peer) };
@@ -22,7 +22,7 @@ static struct span host_of(const char *peer)
 
 bool webrtc_server_add_pending(struct webrtc_server *server, const char *peer)
 {
-    struct span host = host_of(peer);
+    struct span host = webrtc_host_of(peer);
     uintptr_t   count = (uintptr_t)map_get(server->pending, host);
     if (server->pending_count >= WEBRTC_MAX_PENDING || count >= WEBRTC_MAX_PENDING_OF_PEER)
         return false;
@@ -33,7 +33,7 @@ bool webrtc_server_add_pending(struct webrtc_server *server, const char *peer)
 
 void webrtc_server_remove_pending(struct webrtc_server *server, const char *peer)
 {
-    struct span host = host_of(peer);
+    struct span host = webrtc_host_of(peer);
     uintptr_t   count = (uintptr_t)map_get(server->pending, host);
     ASSERT(count > 0 && server->pending_count > 0);
     server->pending_count--;
@@ -85,7 +85,7 @@ static int open_workers(struct webrtc_server *server, struct errmsg *why)
                                    .reuse_port = server->worker_count > 1,
                                    .receive_buffer_bytes = RECEIVE_BUFFER,
                                    .send_buffer_bytes = SEND_BUFFER,
-                                   .datagram_max_bytes = DATAGRAM_MAX };
+                                   .datagram_max_bytes = WEBRTC_DATAGRAM };
     struct udp_socket *alone;
     int                err = address_parse(conf->webrtc_local_udp_address, &options.local, why);
     if (err < 0)
@@ -96,7 +96,8 @@ static int open_workers(struct webrtc_server *server, struct errmsg *why)
     probe.reuse_port = false;
     err = udp_socket_create(&probe, &alone, why);
     if (err < 0)
-        return err;
+        return errmsg_set(why, err, "listen udp %s: bind: %s", conf->webrtc_local_udp_address,
+                          err_text(err));
     udp_socket_destroy(alone);
     for (unsigned i = 1; i <= server->worker_count && err == 0; i++)
         err = webrtc_worker_open(&server->workers[i], server, server->loops[i], &options, why);
@@ -168,15 +169,16 @@ int webrtc_server_open(struct loop *main, struct loop **loops, unsigned count,
         server->workers[i].start.handle = webrtc_worker_start;
         loop_post(loops[i], &server->workers[i].start);
     }
-    LOG(&server->log, LOG_INFO, "listener opened on %s (%s), %s (ICE/UDP)", conf->webrtc_address,
-        conf->webrtc_encryption ? "HTTPS" : "HTTP", conf->webrtc_local_udp_address);
+    LOG(&server->log, LOG_INFO, "started with listeners on %s (TCP/%s), %s (UDP/ICE)",
+        conf->webrtc_address, conf->webrtc_encryption ? "HTTPS" : "HTTP",
+        conf->webrtc_local_udp_address);
     *out = server;
     return 0;
 }
 
 void webrtc_server_stop(struct webrtc_server *server)
 {
-    LOG(&server->log, LOG_INFO, "listener is closing");
+    LOG(&server->log, LOG_INFO, "closing");
     atomic_store(&server->is_closing, true);
     server->http = httpd_close(server->http);
     server->names = webrtc_names_close(server->names);

@@ -42,6 +42,8 @@ void webrtc_viewer_play(struct webrtc_viewer *viewer)
     for (unsigned i = 0; i < viewer->track_count; i++)
         if (viewer->tracks[i].is_on)
             start_track(viewer, &viewer->tracks[i]);
+    if (viewer->next < viewer->start_end)
+        webrtc_feed_hold(viewer->feed, viewer->next);
     viewer->is_playing = true;
     viewer->wants_report = true;
     webrtc_worker_activate(viewer->feed->worker, viewer->feed);

@@ -8,7 +8,7 @@
 #include "webrtc/webrtc_internal.h"
 
 /* Receiving is not the work here: RTCP, STUN and handshakes. */
-enum { RECEIVES_A_TURN = 4 };
+enum { RECEIVES_A_TURN = 4, KEEP_STRAYS = 64 };
 
 /* An address as a key: what sockaddr pads with does not count. */
 struct address_key {
@@ -82,32 +82,34 @@ void webrtc_worker_unbind(struct webrtc_session *session)
 
 /* Strays: the kernel spreads addresses over the workers, and some reach another than theirs. */
 
+static void receive(struct webrtc_worker *worker, const struct udp_datagram *datagram);
+
 struct stray {
+    struct pool_item      item;
     struct mail           mail;
-    struct webrtc_worker *worker;
+    struct webrtc_worker *worker; /* that it is for */
     struct udp_address    peer, local;
     size_t                len;
-    uint8_t               bytes[];
+    uint8_t               bytes[WEBRTC_DATAGRAM];
 };
-
-static void receive(struct webrtc_worker *worker, const struct udp_datagram *datagram);
 
 static void on_stray(struct loop *loop, struct mail *mail)
 {
     struct stray       *stray = CONTAINER_OF(mail, struct stray, mail);
     struct udp_datagram datagram = { { stray->bytes, stray->len }, stray->peer, stray->local };
-    receive(stray->worker, &datagram);
-    mem_free(stray);
+    if (stray->worker->is_polled) /* else it has ended */
+        receive(stray->worker, &datagram);
+    pool_give(&stray->item);
 }
 
 static void pass_on(struct webrtc_worker *worker, unsigned to, const struct udp_datagram *datagram)
 {
-    struct stray *stray = mem_alloc(sizeof(*stray) + datagram->payload.len);
-    *stray = (struct stray){ .mail.handle = on_stray,
-                             .worker = &worker->server->workers[to],
-                             .peer = datagram->peer,
-                             .local = datagram->local,
-                             .len = datagram->payload.len };
+    struct stray *stray = pool_take(&worker->strays);
+    stray->mail.handle = on_stray;
+    stray->worker = &worker->server->workers[to];
+    stray->peer = datagram->peer;
+    stray->local = datagram->local;
+    stray->len = datagram->payload.len;
     memcpy(stray->bytes, datagram->payload.p, datagram->payload.len);
     loop_post(worker->server->loops[to], &stray->mail);
 }
@@ -287,6 +289,7 @@ int webrtc_worker_open(struct webrtc_worker *worker, struct webrtc_server *serve
     worker->feeds = map_create();
     worker->by_address = map_create();
     worker->by_ufrag = map_create();
+    pool_init(&worker->strays, sizeof(struct stray), KEEP_STRAYS);
     worker->routes = map_create();
     return udp_socket_create(options, &worker->socket, why);
 }
@@ -324,5 +327,6 @@ void webrtc_worker_fini(struct webrtc_worker *worker)
     worker->feeds = map_destroy(worker->feeds);
     worker->by_address = map_destroy(worker->by_address);
     worker->by_ufrag = map_destroy(worker->by_ufrag);
+    pool_fini(&worker->strays);
     worker->routes = map_destroy(worker->routes);
 }

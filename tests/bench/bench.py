@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from cores import cores_awake, split_cores, take_precedence
 from figures import MISSED, REACHED, Table
 from load import LoadFailed
 from measure import FULL, QUICK, Bench, progress
-from programs import StartFailed, make_columns
+from programs import ProgramFailed, make_columns
 from rows import ROWS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,12 +34,23 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--row", choices=list(ROWS), help="only this one")
-    parser.add_argument("--full", action="store_true", help="half an hour in place of 3 minutes")
+    parser.add_argument("--row", metavar="PATTERN", help="only those, like 'fan' or 'whep-*'; "
+                        f"there are {', '.join(ROWS)}")
+    parser.add_argument("--full", action="store_true", help="two hours in place of eight minutes")
     parser.add_argument("--write-docs", action="store_true", help=f"into {DOCS.name}")
     parser.add_argument("--millrace", type=Path, default=ROOT / "build" / "millrace")
     parser.add_argument("--floor", type=Path, help="default: built here")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.rows = choose_rows(arguments.row, arguments.full)
+    if not arguments.rows:
+        parser.error(f"no row is called '{arguments.row}'; there are {', '.join(ROWS)}")
+    return arguments
+
+
+def choose_rows(pattern: str | None, is_full: bool) -> list[str]:
+    if pattern:
+        return fnmatch.filter(ROWS, pattern)
+    return [name for name, row in ROWS.items() if is_full or not row.needs_full]
 
 
 def build_floor() -> Path:
@@ -71,24 +84,36 @@ def describe_machine(arguments: argparse.Namespace, has_precedence: bool) -> dic
     }
 
 
-def measure(bench: Bench, names: Sequence[str]) -> list[Table]:
-    tables = []
+@dataclass
+class Findings:
+    tables: list[Table] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)  # rows that have no figures, and why
+
+
+def measure(bench: Bench, names: Sequence[str]) -> Findings:
+    findings = Findings()
     for name in names:
         row = ROWS[name]
         progress(f"{name} ")
         started = time.monotonic()
-        table = Table(name, row.title, row.measure(bench, row.load))
+        try:
+            table = Table(name, row.title, row.measure(bench, row.load))
+        except (ProgramFailed, LoadFailed) as why:
+            findings.failures[name] = str(why)
+            progress(" could not be measured\n")
+            continue
         progress(f" {time.monotonic() - started:.0f} s\n")
         print(table.as_text(bench.names), flush=True)
-        tables.append(table)
-    return tables
+        findings.tables.append(table)
+    return findings
 
 
-def write_json(machine: dict[str, str], bench: Bench, tables: Sequence[Table]) -> Path:
+def write_json(machine: dict[str, str], bench: Bench, findings: Findings) -> Path:
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     report: dict[str, Any] = {"machine": machine, "late_runs": bench.late_runs,
-                              "rows": [table.as_json() for table in tables]}
+                              "failures": findings.failures,
+                              "rows": [table.as_json() for table in findings.tables]}
     path.write_text(json.dumps(report, indent=1) + "\n")
     return path
 
@@ -110,24 +135,21 @@ def main() -> int:
     raise_descriptor_limit()
     machine = describe_machine(arguments, take_precedence())
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
-    names = [arguments.row] if arguments.row else [
-        name for name, row in ROWS.items() if arguments.full or not row.needs_full]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder, cores_awake():
         bench = Bench(make_columns(arguments.millrace, floor), arguments.millrace, Path(folder),
-                      FULL if arguments.full else QUICK, *split_cores())
-        tables = measure(bench, names)
-    verdicts = [verdict for table in tables for verdict in table.verdicts()]
+                      FULL if arguments.full else QUICK, split_cores())
+        findings = measure(bench, arguments.rows)
+    verdicts = [verdict for table in findings.tables for verdict in table.verdicts()]
     print(f"\n{verdicts.count(REACHED)} targets reached, {verdicts.count(MISSED)} missed, "
           f"{bench.late_runs} runs with a late generator, {time.monotonic() - started:.0f} s")
-    print(f"written to {write_json(machine, bench, tables)}")
+    print(f"written to {write_json(machine, bench, findings)}")
     if arguments.write_docs:
-        write_docs(machine, bench, tables)
-    return 0
+        write_docs(machine, bench, findings.tables)
+    for name, why in findings.failures.items():
+        print(f"{name} could not be measured: {why}", file=sys.stderr)
+    return 1 if findings.failures else 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (StartFailed, LoadFailed) as why:
-        sys.exit(f"\nbench: {why}")
+    sys.exit(main())

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 PRIORITY = 10
 TURNS_BETWEEN_LOOKS = 1_000_000
 
 
-def split_cores() -> tuple[list[int], list[int]]:
-    """For the programs, and the last one for the generator: a thread that is woken now on its
-    waker's core and now on another costs twice as much there, and no two runs would be alike."""
+@dataclass(frozen=True)
+class Cores:
+    """Who runs where."""
+
+    program: Sequence[int]
+    generator: Sequence[int]  # it receives too, and so does whoever receives from the floor
+
+    def narrowed(self) -> Cores:
+        """To one core for the program."""
+        return Cores(self.program[:1], self.generator)
+
+
+def split_cores() -> Cores:
+    """The last one for the generator: a thread that is woken now on its waker's core and now on
+    another costs twice as much there, and no two runs would be alike."""
     cores = sorted(os.sched_getaffinity(0))
-    return cores[:-1] or cores, cores[-1:]
+    return Cores(cores[:-1] or cores, cores[-1:])
 
 
 def take_precedence() -> bool:

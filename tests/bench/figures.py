@@ -20,16 +20,22 @@ class Line:
     cells: Mapping[str, Sequence[float]]
     digits: int = 2
     limit: float | None = None  # the median may be at most this
+    least: float | None = None  # ... and must be this at least
     note: str = ""
 
     def median(self, column: str) -> float:
         return round(median(self.cells[column]), self.digits)
 
     def verdicts(self) -> dict[str, str]:
-        if self.limit is None:
+        if self.limit is None and self.least is None:
             return {}
-        return {column: REACHED if self.median(column) <= self.limit else MISSED
+        return {column: REACHED if self.is_reached(column) else MISSED
                 for column in JUDGED if self.cells.get(column)}
+
+    def is_reached(self, column: str) -> bool:
+        value = self.median(column)
+        return ((self.limit is None or value <= self.limit)
+                and (self.least is None or value >= self.least))
 
     def cell_text(self, column: str) -> str:
         values = self.cells.get(column)
@@ -48,7 +54,9 @@ class Line:
             found = next(iter(verdicts.values()))
         else:
             found = ", ".join(f"{column} {verdict}" for column, verdict in verdicts.items())
-        return f"<= {self.limit:g}: {found}"
+        bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", self.least), ("<=", self.limit))
+                  if bound is not None]
+        return f"{', '.join(bounds)}: {found}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"verdicts": self.verdicts()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from cores import Cores
 from load import Load, LoadTool, Result
 from programs import Program, Running
 
@@ -41,13 +42,12 @@ class Bench:
     millrace: Path
     folder: Path
     plan: Plan
-    server_cores: Sequence[int]
-    generator_cores: Sequence[int]
+    cores: Cores
     late_runs: int = 0
 
     @property
     def servers(self) -> list[Program]:
-        return [column for column in self.columns if column.settings is not None]
+        return [column for column in self.columns if not column.is_floor]
 
     @property
     def own(self) -> list[Program]:
@@ -57,16 +57,16 @@ class Bench:
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
-    def start(self, program: Program) -> Running:
-        return Running(program, self.folder, self.server_cores)
+    def start(self, program: Program, load: Load) -> Running:
+        return Running(program, load, self.folder, self.cores)
 
     def load(self, server: Running, load: Load, seconds: float) -> Result:
-        return LoadTool(self.millrace, self.generator_cores).run(server, load, seconds)
+        return LoadTool(self.millrace, self.cores.generator).run(server, load, seconds)
 
     def run(self, program: Program, load: Load, seconds: float) -> Result:
         """Again when the generator was late: then something else on this machine was measured."""
         for _ in range(ATTEMPTS):
-            with self.start(program) as server:
+            with self.start(program, load) as server:
                 result = self.load(server, load, seconds)
             if not result.is_generator_late:
                 return result

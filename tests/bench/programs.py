@@ -8,9 +8,13 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
+
+from cores import Cores
+from load import Load
 
 HOST = "127.0.0.1"
 START_LIMIT_S = 10.0
@@ -19,7 +23,8 @@ POLL_S = 0.0001
 
 OWN_SETTINGS = """\
 logLevel: debug
-rtspAddress: {address}
+rtspAddress: {host}:{ports.rtsp}
+{webrtc}
 {settings}
 paths:
   all_others:
@@ -27,40 +32,67 @@ paths:
 
 MEDIAMTX_SETTINGS = """\
 logLevel: warn
-rtspAddress: {address}
+rtspAddress: {host}:{ports.rtsp}
 rtmp: no
 hls: no
-webrtc: no
+{webrtc}
 srt: no
 paths:
   all_others:
+"""
+NO_WEBRTC = "webrtc: no"
+WEBRTC = """\
+webrtc: yes
+webrtcAddress: {host}:{ports.http}
+webrtcLocalUDPAddress: {host}:{ports.udp}
+webrtcIPsFromInterfaces: no
+webrtcAdditionalHosts: [{host}]
 """
 # Older versions refuse a file with these keys and pass over the variables.
 MEDIAMTX_ENVIRONMENT = {"MTX_MOQ": "no", "MTX_RTSPTRANSPORTS": "tcp"}
 
 
-class StartFailed(Exception):
-    """The program does not accept connections; the text has its last words."""
+class ProgramFailed(Exception):
+    """It did not do what it is for; the text has its last words."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    rtsp: int
+    http: int
+    udp: int
+
+    @classmethod
+    def find(cls) -> Ports:
+        return cls(*(find_port(kind) for kind in (socket.SOCK_STREAM, socket.SOCK_STREAM,
+                                                  socket.SOCK_DGRAM)))
 
 
 @dataclass(frozen=True)
 class Program:
-    """A column of the tables. `settings` is YAML; None: the program takes a port and no file."""
+    """A column of the tables. `settings` is YAML; None: the floor, which takes no file."""
 
     name: str
     path: Path
     settings: str | None = None
     is_ours: bool = False
 
-    def with_settings(self, lines: str) -> Program:
-        return Program(self.name, self.path, f"{lines}\n{self.settings or ''}", self.is_ours)
+    @property
+    def is_floor(self) -> bool:
+        return self.settings is None
 
-    def command(self, folder: Path, port: int) -> list[str]:
-        if self.settings is None:
-            return [str(self.path), str(port)]
+    def with_settings(self, lines: str) -> Program:
+        return replace(self, settings=f"{lines}\n{self.settings or ''}")
+
+    def command(self, folder: Path, ports: Ports, load: Load, receiver_core: int) -> list[str]:
+        if self.is_floor:
+            viewers = [load.srtp, load.streams, load.readers, receiver_core] if load.srtp else []
+            return list(map(str, [self.path, ports.rtsp, *viewers]))
         template = OWN_SETTINGS if self.is_ours else MEDIAMTX_SETTINGS
-        file = folder / f"{port}.yml"
-        file.write_text(template.format(address=f"{HOST}:{port}", settings=self.settings))
+        webrtc = (WEBRTC if load.srtp else NO_WEBRTC).format(host=HOST, ports=ports)
+        file = folder / f"{ports.rtsp}.yml"
+        file.write_text(template.format(host=HOST, ports=ports, webrtc=webrtc,
+                                        settings=self.settings))
         return [str(self.path), str(file)]
 
     def environment(self) -> dict[str, str]:
@@ -68,14 +100,17 @@ class Program:
 
 
 class Running:
-    """A program that has been started and accepts connections."""
+    """A program that has been started, fit for a load, and accepts connections."""
 
-    def __init__(self, program: Program, folder: Path, cores: Sequence[int] = ()) -> None:
+    def __init__(self, program: Program, load: Load, folder: Path, cores: Cores) -> None:
         self.program = program
-        self.port = find_port()
-        self.output = folder / f"{program.name.replace(': ', '-')}-{self.port}.log"
-        pin = ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
-        command = [*pin, *program.command(folder, self.port)]
+        self.ports = Ports.find()
+        self.listening = [self.ports.rtsp]
+        if load.srtp and not program.is_floor:
+            self.listening.append(self.ports.http)
+        self.output = folder / f"{program.name.replace(': ', '-')}-{self.ports.rtsp}.log"
+        command = ["taskset", "--cpu-list", ",".join(map(str, cores.program)),
+                   *program.command(folder, self.ports, load, cores.generator[0])]
         with self.output.open("wb") as output:
             started = time.monotonic()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
@@ -87,24 +122,40 @@ class Running:
     def __enter__(self) -> Running:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        has_died = self.process.poll() is not None
         self.stop()
+        if has_died and not failure:
+            self._fail("has died")
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def _wait_for_listener(self, started: float) -> None:
-        while not accepts(self.port):
+        while not all(map(accepts, self.listening)):
             if self.process.poll() is not None or time.monotonic() - started > START_LIMIT_S:
                 self.stop()
-                raise StartFailed(f"{self.program.name} does not accept connections:\n"
-                                  f"{self.output.read_text(errors='replace')[-2000:]}")
+                self._fail("does not accept connections")
             time.sleep(POLL_S)
+
+    @property
+    def rtsp_url(self) -> str:
+        return f"rtsp://{HOST}:{self.ports.rtsp}/cam%d"
+
+    @property
+    def whep_url(self) -> str:
+        return f"http://{HOST}:{self.ports.http}/cam%d/whep"
 
     def cpu_ns(self) -> int:
         """Of all its threads, exact: the clock that clock_getcpuclockid() names."""
         return time.clock_gettime_ns(~self.pid << 3 | 2)
+
+    def _last_words(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def _fail(self, how: str) -> NoReturn:
+        raise ProgramFailed(f"{self.program.name} {how}:\n{self._last_words()[-2000:]}")
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -117,15 +168,17 @@ class Running:
 
     def counters(self) -> Mapping[str, int]:
         """What it says about itself when it ends: stop() first."""
-        lines = re.findall(r"counters: (.*)", self.output.read_text(errors="replace"))
-        return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", "".join(lines))}
+        lines = re.findall(r"counters: (.*)", self._last_words())
+        if not lines:
+            self._fail("has ended without its counters")
+        return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", lines[-1])}
 
 
-def find_port() -> int:
+def find_port(kind: socket.SocketKind) -> int:
     """A free one below those that the kernel gives to clients, which could meet themselves."""
     while True:
         port = random.randrange(20000, 30000)
-        with socket.socket() as probe:
+        with socket.socket(type=kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))

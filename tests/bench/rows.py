@@ -2,150 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from operator import methodcaller, sub, truediv
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
-from capacity import measure_capacity
+from capacity import Search, measure_capacity
 from figures import Line
-from load import Load, Result
+from load import Load
 from measure import Bench
-from programs import Program
-
-MAX_RATIO = 1.4  # of CPU, to the floor's
-MAX_DELAY_MS = {"p50": 0.4, "p99": 3.0}
-MAX_MEMORY_MB = 20
-MAX_MEMORY_WITH_GOPS_MB = 36
-MAX_READER_KB = 6
-MAX_START_MS = 15
-MAX_CALLS = 0.08  # a delivered packet
-MAX_ALLOCATIONS = 0.001  # a delivered packet: a report now and then, but none for media
-
-IDLE_S = 5.0
-SETTLE_S = 1.5
-COUNTED_S = (1.0, 3.0)
-FEW_READERS, MANY_READERS = 100, 600
-
-# The load tool waits for every reader's first keyframe before it measures.
-SHORT_GOP = ("--keyframe-interval", "1s")
-FAN_OUT = Load(1, 100, ("--bitrate", "4M", *SHORT_GOP))
-
-
-def collect(results: Mapping[str, Sequence[Result]],
-            figure: Callable[[Result], float | None]) -> dict[str, list[float]]:
-    return {name: [value for run in runs if (value := figure(run)) is not None]
-            for name, runs in results.items()}
-
-
-def set_beside_floor(figures: Mapping[str, Sequence[float]],
-                     relate: Callable[[float, float], float]) -> dict[str, list[float]]:
-    """Round by round: what disturbs one column of a round often disturbs the next one too."""
-    return {name: list(map(relate, values, figures["floor"]))
-            for name, values in figures.items() if name != "floor"}
-
-
-def measure_cost(bench: Bench, load: Load) -> list[Line]:
-    results = bench.in_turns(bench.columns, bench.plan.rounds,
-                             lambda program: bench.run(program, load, bench.plan.run_s))
-    cost = collect(results, lambda run: run.cost("cpu_us"))
-    lines = [Line("CPU a packet, us", cost),
-             Line("... over the floor", set_beside_floor(cost, sub)),
-             Line("... times the floor", set_beside_floor(cost, truediv), limit=MAX_RATIO)]
-    if load.readers:
-        for quantile, limit in MAX_DELAY_MS.items():
-            delays = collect(results, methodcaller("delay_ms", quantile))
-            lines.append(Line(f"delay {quantile}, ms", delays, digits=3, limit=limit))
-        lines.append(Line("packets and frames lost",
-                          collect(results, lambda run: run.lost), digits=0, limit=0))
-    return lines
-
-
-def measure_memory(bench: Bench, load: Load) -> list[Line]:
-    def measure(program: Program) -> float:
-        return bench.run(program, load, bench.plan.memory_s).resident_mb
-
-    cached = [program.with_settings("gopCache: all") for program in bench.own]
-    return [Line("resident, MB", bench.in_turns(bench.servers, 1, measure), limit=MAX_MEMORY_MB),
-            Line("with gopCache: all, MB", bench.in_turns(cached, 1, measure),
-                 limit=MAX_MEMORY_WITH_GOPS_MB)]
-
-
-def measure_reader_memory(bench: Bench, load: Load) -> list[Line]:
-    def measure(program: Program) -> float:
-        few, many = (bench.run(program, Load(1, readers, load.options), 1).resident_mb
-                     for readers in (FEW_READERS, MANY_READERS))
-        return (many - few) * 1000 / (MANY_READERS - FEW_READERS)
-
-    return [Line("resident a reader, kB", bench.in_turns(bench.servers, 1, measure),
-                 limit=MAX_READER_KB)]
-
-
-def measure_start(bench: Bench, load: Load) -> list[Line]:
-    def measure(program: Program) -> float:
-        with bench.start(program) as server:
-            return server.start_ms
-
-    for program in bench.columns:
-        measure(program)  # warms the caches
-    times = bench.in_turns(bench.columns, bench.plan.starts, measure)
-    return [Line("exec to accepting, ms", times, limit=MAX_START_MS)]
-
-
-def measure_idle(bench: Bench, load: Load) -> list[Line]:
-    """After clients have come and gone: what never served is idle easily."""
-    with ExitStack() as stack:
-        servers = [stack.enter_context(bench.start(program)) for program in bench.columns]
-        for server in servers:
-            bench.load(server, load, 1)
-        time.sleep(SETTLE_S)
-        before = [server.cpu_ns() for server in servers]
-        time.sleep(IDLE_S)
-        used = {server.program.name: [(server.cpu_ns() - was) / 1e6]
-                for server, was in zip(servers, before)}
-    return [Line(f"CPU in {IDLE_S:g} s, ms", used, digits=3, limit=0)]
-
-
-@dataclass(frozen=True)
-class Counted:
-    """What a program says it has done in a run, from its start to its end."""
-
-    counters: Mapping[str, int]
-
-    @property
-    def calls(self) -> int:
-        return self.counters["systemCalls"] + self.counters["turns"]
-
-    @property
-    def delivered(self) -> int:
-        return self.counters["outboundRTPPackets"]
-
-    @property
-    def allocations(self) -> int:
-        return self.counters.get("allocations", 0)
-
-
-def measure_counts(bench: Bench, load: Load) -> list[Line]:
-    """Of a long run less those of a short one: neither set-up nor end is in the difference."""
-    def run(program: Program, seconds: float) -> Counted:
-        with bench.start(program) as server:
-            bench.load(server, load, seconds)
-        return Counted(server.counters())
-
-    def measure(program: Program) -> tuple[float, float]:
-        short, long = (run(program, seconds) for seconds in COUNTED_S)
-        packets = long.delivered - short.delivered
-        return ((long.calls - short.calls) / packets,
-                (long.allocations - short.allocations) / packets)
-
-    programs = [program for program in bench.columns if program.is_ours or program.name == "floor"]
-    pairs = bench.in_turns(programs, 1, measure)
-    calls = {name: [value[0] for value in values] for name, values in pairs.items()}
-    allocations = {name: [value[1] for value in values] for name, values in pairs.items()
-                   if name != "floor"}
-    return [Line("system calls a packet", calls, digits=4, limit=MAX_CALLS),
-            Line("allocations a packet", allocations, digits=5, limit=MAX_ALLOCATIONS)]
+from measures import (Crowds, measure_cost, measure_counts, measure_idle, measure_joining,
+                      measure_memory, measure_reader_memory, measure_start)
 
 
 @dataclass(frozen=True)
@@ -156,7 +22,12 @@ class Row:
     needs_full: bool = False  # or to be named
 
 
-ROWS: dict[str, Row] = {
+# The load tool waits for every reader's first keyframe before it measures.
+SHORT_GOP = ("--keyframe-interval", "1s")
+SLOW = ("--bitrate", "200k", "--fps", "5", *SHORT_GOP)
+FAN_OUT = Load(1, 100, ("--bitrate", "4M", *SHORT_GOP))
+
+RTSP_ROWS: dict[str, Row] = {
     "in": Row("64 streams of 1 Mbit/s, no reader", measure_cost, Load(64, 0)),
     "one": Row("64 streams of 1 Mbit/s, one reader each", measure_cost,
                Load(64, 1, SHORT_GOP)),
@@ -168,13 +39,77 @@ ROWS: dict[str, Row] = {
     "keyframe": Row("64 streams, one reader each, a keyframe 20 times a P frame", measure_cost,
                     Load(64, 1, ("--keyframe-ratio", "20"))),
     "memory": Row("64 streams of 1 Mbit/s, one reader each, a keyframe every 2 s",
-                  measure_memory, Load(64, 1)),
-    "reader": Row(f"what {MANY_READERS} readers of a slow stream hold more than {FEW_READERS}",
-                  measure_reader_memory,
-                  Load(1, 0, ("--bitrate", "200k", "--fps", "5", *SHORT_GOP))),
-    "counts": Row("1 stream of 4 Mbit/s, 100 readers, counted exactly", measure_counts, FAN_OUT),
+                  partial(measure_memory, limits_mb={"": 20, "gopCache: all": 36}), Load(64, 1)),
+    "reader": Row("what 600 readers of a slow stream hold more than 100",
+                  partial(measure_reader_memory, crowds=Crowds(100, 600, max_kb=6)),
+                  Load(1, 0, SLOW)),
+    "counts": Row("1 stream of 4 Mbit/s, 100 readers, counted exactly",
+                  partial(measure_counts, max_calls=0.08), FAN_OUT),
     "start": Row("a warm start", measure_start, Load(0, 0)),
     "idle": Row("after clients have gone", measure_idle, Load(8, 1, SHORT_GOP)),
-    "capacity": Row("one worker on one core, 25 streams of 1 Mbit/s, delay p99 up to 20 ms",
-                    measure_capacity, Load(25, 0, SHORT_GOP)),
+    "capacity": Row("readers of 25 streams of 1 Mbit/s, one worker on one core, p99 up to 20 ms",
+                    partial(measure_capacity, search=Search(first_readers=80)),
+                    Load(25, 0, SHORT_GOP)),
 }
+
+# WebRTC viewers. No packet is so large that a server has to cut it, and the packets of a frame are
+# of one size, as are the parts of one large NAL unit: 1003 bytes of payload where all frames are
+# alike, 1119 (940) where a keyframe is 4 (40) times a P frame.
+EQUAL = ("--keyframe-ratio", "1", "--packet-size", "1015")
+UNEQUAL = ("--keyframe-ratio", "4", "--packet-size", "1131", *SHORT_GOP)
+SAMPLED = ("--decrypt-every", "8")  # or the generator is full first
+PACED = ("--keyframe-ratio", "40", "--packet-size", "952")
+
+# A frame's last viewer is served after all others: with many of one stream this is most of the
+# delay, for the floor too.
+NO_MAX_DELAY: dict[str, float] = {}
+# A large keyframe is sent over a part of the frame's time.
+PACED_MAX_DELAY_MS = {"p50": 0.4, "p99": 40.0}
+
+WHEP_ROWS: dict[str, Row] = {
+    "one": Row("64 streams of 1 Mbit/s, one viewer each", measure_cost,
+               Load(64, 1, (*EQUAL, *SHORT_GOP))),
+    "opus": Row("64 streams with Opus beside the video, one viewer each", measure_cost,
+                Load(64, 1, ("--audio", *EQUAL, *SHORT_GOP))),
+    "fan50": Row("1 stream of 1 Mbit/s, 50 viewers",
+                 partial(measure_cost, max_delay_ms=NO_MAX_DELAY),
+                 Load(1, 50, (*EQUAL, *SHORT_GOP))),
+    "fan200": Row("1 stream of 1 Mbit/s, 200 viewers",
+                  partial(measure_cost, max_delay_ms=NO_MAX_DELAY),
+                  Load(1, 200, (*EQUAL, *SHORT_GOP))),
+    "keyframe": Row("64 streams, one viewer each, a keyframe 40 times a P frame",
+                    partial(measure_cost, max_delay_ms=PACED_MAX_DELAY_MS), Load(64, 1, PACED)),
+    "memory": Row("64 streams of 1 Mbit/s, one viewer each, a keyframe every 2 s",
+                  partial(measure_memory, limits_mb={"": 48, "gopCache: no": 32}),
+                  Load(64, 1, EQUAL)),
+    "viewer": Row("what 200 viewers of a slow stream hold more than 50",
+                  partial(measure_reader_memory, crowds=Crowds(50, 200, max_kb=64, seconds=4)),
+                  Load(1, 0, SLOW)),
+    "counts": Row("1 stream of 1 Mbit/s, 50 viewers, counted exactly",
+                  partial(measure_counts, max_calls=0.05), Load(1, 50, (*EQUAL, *SHORT_GOP))),
+    "join": Row("64 viewers, one after the other", measure_joining,
+                Load(64, 1, (*EQUAL, *SHORT_GOP))),
+    "idle": Row("after viewers have gone", measure_idle, Load(8, 1, (*EQUAL, *SHORT_GOP))),
+    "capacity": Row("viewers of 25 streams of 1 Mbit/s, one worker on one core, p99 up to 20 ms",
+                    partial(measure_capacity,
+                            search=Search(first_readers=60, ramp_ms_a_reader=2, least=1500)),
+                    Load(25, 0, (*UNEQUAL, *SAMPLED)), needs_full=True),
+    "capacity-one": Row("viewers of 1 stream of 1 Mbit/s, one worker on one core, p99 up to 40 ms",
+                        partial(measure_capacity,
+                                search=Search(first_readers=1000, max_delay_ms=40,
+                                              ramp_ms_a_reader=2, least=1000)),
+                        Load(1, 0, (*UNEQUAL, *SAMPLED)), needs_full=True),
+}
+SRTP_PROFILES = {"cm": "AES-CM with HMAC-SHA1", "gcm": "AES-128-GCM"}
+QUICK_WITH_GCM = ("one", "fan50")
+
+
+def with_srtp(name: str, srtp: str) -> Row:
+    row = WHEP_ROWS[name]
+    return replace(row, title=f"{row.title}, {SRTP_PROFILES[srtp]}",
+                   load=replace(row.load, srtp=srtp),
+                   needs_full=row.needs_full or (srtp == "gcm" and name not in QUICK_WITH_GCM))
+
+
+ROWS = RTSP_ROWS | {f"whep-{name}-{srtp}": with_srtp(name, srtp)
+                    for name in WHEP_ROWS for srtp in SRTP_PROFILES}

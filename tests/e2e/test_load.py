@@ -20,6 +20,7 @@ from harness.rtsp import Rtsp
 from harness.server import SANITIZER, Server, Servers
 
 RELAY_PORT = 9554
+WHEP = "http://127.0.0.1:8889"
 PULL_PORT = 8600
 SPS, PPS, SEI, IDR, SLICE, FILLER = 7, 8, 6, 5, 1, 12
 
@@ -70,6 +71,69 @@ def test_all_that_is_sent_comes_back(load: Any, server: Server, write: str) -> N
     assert cpu["per_packet"] == pytest.approx(cpu["total"] / delivered["packets"], rel=1e-3)
     assert cpu["total"] > 0
     server.stop()
+
+
+@pytest.mark.parametrize("srtp, profile", [
+    ("any", "SRTP_AEAD_AES_128_GCM"),
+    ("gcm", "SRTP_AEAD_AES_128_GCM"),
+    ("gcm256", "SRTP_AEAD_AES_256_GCM"),
+    ("cm", "SRTP_AES128_CM_SHA1_80"),
+])
+def test_all_that_is_sent_is_watched(load: Any, server: Server, srtp: str, profile: str) -> None:
+    """Small enough packets pass as they are, so that their number tells that none is missing."""
+    report = load("--whep", WHEP, "--srtp", srtp, "--streams", "4", "--readers", "2", "--audio",
+                  "--packet-size", "1000", "--duration", "3s", "--pid", str(server.pid)).report(0)
+    assert nothing_lost(report)
+    assert report["load"]["readers_by"] == "webrtc"
+    assert report["load"]["srtp_profile"] == profile
+    sent, delivered = report["sent"], report["delivered"]
+    assert (sent["streams"], delivered["readers"]) == (4, 8)
+    assert delivered["packets"] == pytest.approx(2 * sent["packets"], rel=0.03)
+    assert delivered["frames"] == pytest.approx(2 * sent["frames"], rel=0.03)
+    assert delivered["packets_decrypted"] == delivered["packets"]
+    times = report["times"]
+    assert 0 < times["setup_p50_ms"] <= times["first_packet_p50_ms"] + 0.5
+    assert 0 < times["delay_p50_ms"] <= times["delay_p99_ms"] <= times["delay_max_ms"]
+    server.wait_log(r"session \w+\] closed: terminated", 10, count=8)
+    server.stop()
+
+
+def test_what_the_server_packs_anew_is_watched_too(load: Any, server: Server) -> None:
+    report = load("--whep", f"{WHEP}/cam%d/whep", "--streams", "2", "--readers", "2",
+                  "--packet-size", "20000", "--bitrate", "4M", "--duration", "2s").report(0)
+    assert nothing_lost(report)
+    assert report["delivered"]["frames"] == pytest.approx(2 * report["sent"]["frames"], rel=0.03)
+    assert report["delivered"]["packets"] > 4 * report["sent"]["packets"]
+    server.stop()
+
+
+def test_one_frame_in_some_is_decrypted(load: Any, server: Server) -> None:
+    report = load("--whep", WHEP, "--decrypt-every", "4", "--streams", "4", "--readers", "2",
+                  "--duration", "4s").report(0)
+    assert nothing_lost(report)
+    delivered = report["delivered"]
+    assert 0.1 < delivered["packets_decrypted"] / delivered["packets"] < 0.5
+    assert delivered["frames"] == pytest.approx(2 * report["sent"]["frames"], rel=0.03)
+    server.stop()
+
+
+def test_a_viewer_that_is_refused_is_reported(load: Any, millrace: Servers) -> None:
+    millrace("paths:\n  all_others:\n    maxReaders: 1\n")
+    report = load("--whep", WHEP, "--readers", "3", "--duration", "1s").report(1)
+    assert report["delivered"]["readers"] == 1
+    assert any(re.search(r"2 connections never got media; the first: http://.*/cam1/whep: "
+                         r"POST was answered 4\d\d", note) for note in report["notes"])
+
+
+def test_a_server_that_dies_is_noticed_by_viewers(load: Any, millrace: Servers) -> None:
+    """The publishers break with their connections, and viewers stand before a frozen picture."""
+    server = millrace()
+    server.expected_exit = -signal.SIGKILL
+    running = load("--whep", WHEP, "--streams", "2", "--readers", "1", "--duration", "30s")
+    wait_until(lambda: "measuring" in running.output, "a line of the display", 20)
+    server.kill()
+    report = running.report(2)
+    assert any("lost while media flowed" in note for note in report["notes"])
 
 
 @pytest.mark.parametrize("size, fps, interval, bitrate", [
@@ -289,7 +353,9 @@ def test_the_seed_decides(load: Any) -> None:
 def test_mistakes_end_with_1(millrace_bin: Path) -> None:
     for arguments, says in ((["--streams", "0"], "too small"), (["--wat"], "no option"),
                             (["--size", "3840x2160"], "raise --bitrate"),
-                            (["--url", "rtsp://no.such.host.invalid/cam"], "cannot resolve")):
+                            (["--url", "rtsp://no.such.host.invalid/cam"], "cannot resolve"),
+                            (["--whep", "http://no.such.host.invalid"], "cannot resolve"),
+                            (["--whep", "8889"], "is not like http://")):
         done = subprocess.run([millrace_bin, "load", *arguments], capture_output=True, text=True)
         assert done.returncode == 1
         assert says in done.stderr and done.stderr.startswith("millrace load: ")
@@ -305,12 +371,15 @@ def test_text_report_and_help(millrace_bin: Path, server: Server) -> None:
     assert shown.returncode == 0 and "--keyframe-ratio" in shown.stdout
 
 
+@pytest.mark.parametrize("by", ["rtsp", "whep"])
 @pytest.mark.skipif("MEDIAMTX" not in os.environ, reason="MEDIAMTX=path names no program")
-def test_against_mediamtx(load: Any, folder: Path) -> None:
+def test_against_mediamtx(load: Any, folder: Path, by: str) -> None:
     conf = folder / "mediamtx.yml"
     conf.write_text("paths:\n  all_others:\n")
     peer = Client([os.environ["MEDIAMTX"], conf], folder, "mediamtx")
     wait_until(lambda: is_listening(8554), "MediaMTX listens", 10)
-    report = load("--streams", "4", "--readers", "2", "--audio", "--duration", "3s").report(0)
+    over = ("--whep", WHEP) if by == "whep" else ()
+    report = load("--streams", "4", "--readers", "2", "--audio", "--duration", "3s",
+                  *over).report(0)
     assert nothing_lost(report)
     peer.stop()
