@@ -306,7 +306,7 @@ static enum dtls_state go_on(struct dtls *dtls)
 
 enum dtls_state dtls_start(struct dtls *dtls)
 {
-    return dtls->is_server ? dtls->state : go_on(dtls);
+    return dtls->is_server || dtls->state != DTLS_HANDSHAKE ? dtls->state : go_on(dtls);
 }
 
 /* Other kinds of records are to be passed over (RFC 6347, section 4.1.2.7); OpenSSL gives up. */

@@ -53,7 +53,7 @@ struct dtls *dtls_destroy(struct dtls *dtls);
 
 enum dtls_state { DTLS_HANDSHAKE, DTLS_CONNECTED, DTLS_CLOSED, DTLS_FAILED };
 
-/** The client's first flight; a server waits. */
+/** The client's first flight; a server waits. May be called again. */
 enum dtls_state dtls_start(struct dtls *dtls);
 
 /** One step, 0.5 ms when it is one of the handshake's. */
@@ -70,7 +70,7 @@ enum dtls_state dtls_on_timeout(struct dtls *dtls);
 int dtls_derive_keys(struct dtls *dtls, const struct srtp_sealer *sealer, struct srtp_keys **out,
                      struct srtp_keys **in, const char **profile);
 
-/** Some time after the handshake: gives its buffers back. */
+/** Some time after the handshake: gives its buffers back, from now on after each datagram. */
 void dtls_trim(struct dtls *dtls);
 
 /** Says goodbye (close_notify), if there is anybody. */

@@ -574,7 +574,7 @@ static void rubbish_harms_nobody(void **state)
 
 /* After the handshake */
 
-/* A client without its buffers crashes OpenSSL 3.0 when it writes before it has read. */
+/* OpenSSL 3.0 crashes when it writes before it has read, without its buffers. */
 static void both_ends_say_goodbye(void **state)
 {
     static const struct {
@@ -620,6 +620,7 @@ static void what_comes_to_a_trimmed_end_is_read(void **state)
     assert_int_equal(plain_deliver(&plain), 1);
     assert_int_equal(server.state, DTLS_CONNECTED);
     assert_int_equal(dtls_receive(server.dtls, BYTES("rubbish")), DTLS_CONNECTED);
+    assert_int_equal(dtls_start(server.dtls), DTLS_CONNECTED);
     assert_int_equal(openssl_bytes, before); /* trimmed anew */
     dtls_close(server.dtls);
     plain_receive(&plain);

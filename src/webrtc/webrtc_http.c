@@ -328,6 +328,8 @@ void webrtc_http_on_posted(struct loop *loop, struct mail *mail)
 {
     struct webrtc_post *post = CONTAINER_OF(mail, struct webrtc_post, mail);
     if (post->status != 201) {
+        if (!post->has_session)
+            webrtc_server_remove_pending(post->server, post->peer);
         refuse_post(post);
         return;
     }

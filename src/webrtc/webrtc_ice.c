@@ -285,6 +285,14 @@ static void consider(struct ice_agent *agent, struct ice_pair *pair, int64_t now
         select_pair(agent, pair, now_ns);
 }
 
+bool ice_agent_is_proven(const struct ice_agent *agent)
+{
+    for (unsigned i = 0; i < agent->pair_count; i++)
+        if (agent->pairs[i].state == PAIR_SUCCEEDED)
+            return true;
+    return false;
+}
+
 bool ice_agent_route(const struct ice_agent *agent, struct udp_address *to,
                      struct udp_address *from)
 {

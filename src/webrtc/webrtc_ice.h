@@ -75,6 +75,12 @@ int64_t ice_agent_deadline(const struct ice_agent *agent);
 bool ice_agent_on_time(struct ice_agent *agent, int64_t now_ns);
 
 /**
+ * Has an address of the peer answered a check of ours? Before that, whoever names somebody else's
+ * address could have us send there (RFC 7675, section 3).
+ */
+bool ice_agent_is_proven(const struct ice_agent *agent);
+
+/**
  * Where to send now: the selected pair, else the best there is. False when nothing has come from
  * the peer yet.
  */

@@ -196,7 +196,8 @@ struct webrtc_post {
     struct webrtc_host    hosts[WEBRTC_MAX_HOSTS];
 
     /* the answer */
-    unsigned       status; /* 201, or an error's */
+    bool           has_session; /* which tells main of its end */
+    unsigned       status;      /* 201, or an error's */
     struct errmsg  why;
     struct buf     answer;
     char           uuid[37], secret[37];
@@ -239,7 +240,8 @@ struct webrtc_server {
     struct map           *tickets; /* by secret, on main: struct webrtc_ticket */
     struct map           *pending; /* by peer, on main: how many are not connected yet */
     unsigned              pending_count;
-    struct webrtc_names  *names; /* webrtcAdditionalHosts */
+    unsigned              gone_count; /* sessions, since memory was given back */
+    struct webrtc_names  *names;      /* webrtcAdditionalHosts */
     atomic_bool           is_closing;
 };
 
@@ -300,10 +302,9 @@ struct webrtc_sender *webrtc_sender_destroy(struct webrtc_sender *sender);
 void                  webrtc_send_flush(struct webrtc_worker *worker);
 /** The socket takes more again. */
 void                  webrtc_send_resume(struct webrtc_worker *worker);
-/** Sends one part once more, as it was. */
+/** Sends the part with that serial once more, under the number that it had. */
 void                  webrtc_send_again(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
-                                        const struct webrtc_track *track, const struct feed_part *part,
-                                        uint64_t serial, uint64_t number);
+                                        const struct webrtc_track *track, uint64_t serial, uint64_t number);
 /** RTCP of our own: `len` bytes at `compound`, which has SRTCP_MAX_TRAILER more. */
 void webrtc_send_rtcp(struct webrtc_worker *worker, struct webrtc_viewer *viewer, uint8_t *compound,
                       size_t len);

@@ -1,5 +1,6 @@
 #include "webrtc/webrtc_links.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -18,7 +19,7 @@ static void make_credentials(const struct conf_ice_server *server, struct buf *u
     uint8_t           nonce[NONCE_LEN], code[EVP_MAX_MD_SIZE];
     unsigned          len = 0;
     random_bytes(nonce, sizeof(nonce));
-    buf_printf(username, "%lld:", (long long)(clock_wall_ns() / NS_PER_S + VALID_SECONDS));
+    buf_printf(username, "%" PRId64 ":", clock_wall_ns() / NS_PER_S + VALID_SECONDS);
     for (size_t i = 0; i < sizeof(nonce); i++)
         buf_printf(username, "%c", digits[nonce[i] % (sizeof(digits) - 1)]);
     (void)HMAC(EVP_sha1(), server->password, (int)strlen(server->password), username->p,

@@ -335,13 +335,12 @@ void webrtc_send_resume(struct webrtc_worker *worker)
 }
 
 void webrtc_send_again(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
-                       const struct webrtc_track *track, const struct feed_part *part,
-                       uint64_t serial, uint64_t number)
+                       const struct webrtc_track *track, uint64_t serial, uint64_t number)
 {
     struct webrtc_sender *sender = worker->sender;
     if (sender->is_blocked || (!has_room(sender) && !seal_and_send(worker)))
         return; /* it would come too late */
-    add_sealed_part(sender, viewer, track, part, serial, number);
+    add_sealed_part(sender, viewer, track, feed_part(viewer->feed, serial), serial, number);
     webrtc_worker_mark(worker);
 }
 

@@ -164,6 +164,16 @@ static void on_selected(void *arg, const struct udp_address *to, const struct ud
 
 static const struct ice_ops ice_ops = { send_stun, on_peer, on_selected };
 
+/* Its turn comes when there is something to read, and the answer has somewhere to go. */
+static void await_handshake(struct webrtc_session *session)
+{
+    if (session->received.count == 0 || list_contains_node(&session->in_handshakes) ||
+        !ice_agent_is_proven(session->ice))
+        return;
+    list_append(&session->worker->handshakes, &session->in_handshakes);
+    webrtc_worker_mark(session->worker);
+}
+
 void webrtc_session_on_stun(struct webrtc_session *session, const struct stun_message *message,
                             const struct udp_datagram *datagram)
 {
@@ -171,8 +181,10 @@ void webrtc_session_on_stun(struct webrtc_session *session, const struct stun_me
         return;
     ice_agent_receive(session->ice, message, &datagram->peer, &datagram->local,
                       loop_now(session->worker->loop));
-    if (!session->is_ending)
-        set_timer(session);
+    if (session->is_ending)
+        return;
+    await_handshake(session); /* what came before its address was proven */
+    set_timer(session);
 }
 
 /* RFC 7983: what the first byte says. */
@@ -188,28 +200,26 @@ void webrtc_session_on_datagram(struct webrtc_session *session, struct span data
     uint8_t first = datagram.p[0], second = datagram.p[1];
     if (first >= DTLS_FIRST && first <= DTLS_LAST) {
         dtls_queue_push(&session->received, datagram);
-        if (!list_contains_node(&session->in_handshakes))
-            list_append(&session->worker->handshakes, &session->in_handshakes);
-        webrtc_worker_mark(session->worker);
+        await_handshake(session);
     } else if (first >= RTP_FIRST && first <= RTP_LAST && second >= RTCP_FIRST &&
                second <= RTCP_LAST) {
         webrtc_viewer_on_rtcp(session->worker, &session->viewer, datagram);
     }
 }
 
-/* Sixteen digits; the first two are the worker's index. */
+/* Sixteen digits; the first three are the worker's index. */
 static void make_credentials(const struct webrtc_worker *worker, struct ice_credentials *out)
 {
     char digits[33];
     random_hex128(digits);
-    (void)snprintf(out->ufrag, sizeof(out->ufrag), "%02x%.14s", worker->loop->index, digits);
+    (void)snprintf(out->ufrag, sizeof(out->ufrag), "%03x%.13s", worker->loop->index, digits);
     random_hex128(out->pwd);
 }
 
 unsigned webrtc_session_worker_of(struct span ufrag)
 {
     uint32_t index;
-    return ufrag.len == 16 && span_to_hex32(span_first(ufrag, 2), &index) == 0 ? index : 0;
+    return ufrag.len == 16 && span_to_hex32(span_first(ufrag, 3), &index) == 0 ? index : 0;
 }
 
 static bool to_remote(const struct webrtc_worker *worker, const struct sdp_candidate *candidate,
@@ -223,6 +233,9 @@ static bool to_remote(const struct webrtc_worker *worker, const struct sdp_candi
         span_copy_string(candidate->address, text, sizeof(text)) < 0)
         return false;
     if (inet_pton(AF_INET, text, &v4) == 1) {
+        if (IN_MULTICAST(ntohl(v4.s_addr)) || v4.s_addr == htonl(INADDR_ANY) ||
+            v4.s_addr == htonl(INADDR_BROADCAST))
+            return false;
         if (!is_v6_socket) {
             out->v4 = (struct sockaddr_in){ AF_INET, htons(candidate->port), v4, { 0 } };
             return true;
@@ -233,7 +246,9 @@ static bool to_remote(const struct webrtc_worker *worker, const struct sdp_candi
     }
     out->v6.sin6_family = AF_INET6;
     out->v6.sin6_port = htons(candidate->port);
-    return is_v6_socket && inet_pton(AF_INET6, text, &out->v6.sin6_addr) == 1;
+    return is_v6_socket && inet_pton(AF_INET6, text, &out->v6.sin6_addr) == 1 &&
+           !IN6_IS_ADDR_MULTICAST(&out->v6.sin6_addr) &&
+           !IN6_IS_ADDR_UNSPECIFIED(&out->v6.sin6_addr);
 }
 
 static void add_candidates(struct webrtc_session *session, const struct sdp_candidate *candidates,
@@ -383,6 +398,7 @@ static void open_session(struct webrtc_worker *worker, struct webrtc_post *post)
     LOG(&session->log, LOG_INFO, "created by %s", session->peer);
     if (!worker->sender) /* some megabytes, which a server without viewers does not need */
         worker->sender = webrtc_sender_create(worker->socket);
+    post->has_session = true;
     path_move(worker->server->registry, session->grant, loop, session->id);
     webrtc_viewer_init(&session->viewer);
     session->viewer.path_counters = granted->counters;
@@ -425,7 +441,8 @@ static void refuse_post(struct webrtc_session *session)
         return;
     if (post->status == 0) {
         post->status = 400;
-        (void)errmsg_set(&post->why, -EINVAL, "%s", session->ending);
+        if (!post->why.text[0])
+            (void)errmsg_set(&post->why, -EINVAL, "%s", session->ending);
     }
     reply(post, post->status);
 }

@@ -149,7 +149,7 @@ static void on_nack(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
             continue;
         if (!may_resend(viewer, loop_now(worker->loop)))
             return;
-        webrtc_send_again(worker, viewer, track, feed_part(viewer->feed, serial), serial, number);
+        webrtc_send_again(worker, viewer, track, serial, number);
         counters_add(viewer->counters, COUNTER_OUTBOUND_RESENT, 1);
     }
 }

@@ -61,8 +61,11 @@ void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address
     struct webrtc_worker *worker = session->worker;
     struct address_key    key = key_of(peer);
     struct binding       *binding = map_get(worker->by_address, key_span(&key));
-    if (binding && binding->session == session)
+    if (binding && binding->session == session) {
+        list_remove(&binding->in_session);
+        list_append(&session->bindings, &binding->in_session); /* the oldest goes first */
         return;
+    }
     if (binding) /* a browser that comes back from the same port */
         unbind(worker, binding);
     if (session->binding_count == ICE_MAX_PAIRS)

@@ -136,9 +136,10 @@ class StressViewers(Actor):
 
     def __init__(self, number: int, end: float, program: Path) -> None:
         super().__init__(number, end)
-        self.command = [program, "load", "--url", f"rtsp://127.0.0.1:8554/v{number}-%d",
-                        "--whep", "http://127.0.0.1:8889", "--streams", "2", "--readers", "3",
-                        "--audio", "--ramp", "100ms", "--duration", "1s", "--json"]
+        self.command: list[str | Path] = [
+            program, "load", "--url", f"rtsp://127.0.0.1:8554/v{number}-%d",
+            "--whep", "http://127.0.0.1:8889", "--streams", "2", "--readers", "3",
+            "--audio", "--ramp", "100ms", "--duration", "1s", "--json"]
 
     def act(self) -> None:
         how = self.dice.choice((None, signal.SIGINT, signal.SIGKILL))
