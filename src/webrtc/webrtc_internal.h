@@ -82,9 +82,13 @@ struct webrtc_worker {
 
 /* A viewer: what is its own of a feed. webrtc_viewer.c, webrtc_send.c */
 
-/** From `first` on, a track's packets have the number of their part plus `offset`. */
+/**
+ * From `first` on, a track's packets have the number of their part plus `offset`; those before
+ * `delay_end` carry the playout-delay extension.
+ */
 struct webrtc_delta {
     uint64_t first; /* number on the wire, with its rollover counter */
+    uint64_t delay_end;
     int64_t  offset;
 };
 
@@ -103,6 +107,15 @@ struct webrtc_track {
     uint32_t            lost, jitter;          /* as the peer reports */
 };
 
+/** What a packet is made of: the same gives the same bytes, at first and whenever it is sent again.
+ */
+struct webrtc_packet {
+    const struct webrtc_track *track;
+    const struct feed_part    *part;
+    uint64_t                   number;
+    bool                       has_delay;
+};
+
 struct webrtc_viewer {
     struct webrtc_feed *feed;
     struct list_node    in_feed;
@@ -110,11 +123,13 @@ struct webrtc_viewer {
     bool                wants_report;
     bool                no_gso;
     bool                is_paced;
-    unsigned            slice;     /* parts each time, while paced */
-    int64_t             slice_ns;  /* when the next slice may go */
-    int64_t             behind_ns; /* since when the socket has kept it back; 0: it has not */
-    uint64_t            next;      /* serial of the part that it looks at next */
-    uint64_t            start_end; /* parts before it are those of the start */
+    unsigned            slice;       /* parts each time, while paced */
+    int64_t             slice_ns;    /* when the next slice may go */
+    int64_t             behind_ns;   /* since when the socket has kept it back; 0: it has not */
+    uint64_t            next;        /* serial of the part that it looks at next */
+    uint64_t            start_end;   /* parts before it are those of the start */
+    int64_t             played_ns;   /* when it started */
+    unsigned            starts_left; /* that may be repeated */
     unsigned            track_count;
     struct webrtc_track tracks[WEBRTC_MAX_TRACKS];
     uint8_t             of_feed[STREAM_MAX_TRACKS]; /* index + 1 of the track that takes it */
@@ -302,9 +317,9 @@ struct webrtc_sender *webrtc_sender_destroy(struct webrtc_sender *sender);
 void                  webrtc_send_flush(struct webrtc_worker *worker);
 /** The socket takes more again. */
 void                  webrtc_send_resume(struct webrtc_worker *worker);
-/** Sends the part with that serial once more, under the number that it had. */
+/** Sends a packet once more, as it was. */
 void                  webrtc_send_again(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
-                                        const struct webrtc_track *track, uint64_t serial, uint64_t number);
+                                        const struct webrtc_packet *packet);
 /** RTCP of our own: `len` bytes at `compound`, which has SRTCP_MAX_TRAILER more. */
 void webrtc_send_rtcp(struct webrtc_worker *worker, struct webrtc_viewer *viewer, uint8_t *compound,
                       size_t len);

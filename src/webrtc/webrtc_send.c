@@ -123,20 +123,21 @@ static bool has_room(const struct webrtc_sender *sender)
            sender->used + SEND_PACKET_BYTES <= SEND_ARENA;
 }
 
-/* The header is a function of viewer, number and part alone: a resend has the same bytes. */
-static void add_part(struct webrtc_sender *sender, const struct webrtc_viewer *viewer,
-                     const struct webrtc_track *track, const struct feed_part *part,
-                     uint64_t serial, uint64_t number)
+/* Under AES-GCM two packets of one number that differ would give the authentication key away. */
+static void add_packet(struct webrtc_sender *sender, struct webrtc_viewer *viewer,
+                       const struct webrtc_packet *packet)
 {
-    struct rtp_header header = { .payload_type = track->payload_type,
-                                 .marker = (part->flags & FEED_MARKER) != 0,
-                                 .seq = (uint16_t)number,
-                                 .ticks = part->ticks,
-                                 .ssrc = track->ssrc };
-    uint8_t          *out = sender->arena + sender->used;
-    uint32_t          len = RTP_HEADER;
+    const struct webrtc_track *track = packet->track;
+    const struct feed_part    *part = packet->part;
+    struct rtp_header          header = { .payload_type = track->payload_type,
+                                          .marker = (part->flags & FEED_MARKER) != 0,
+                                          .seq = (uint16_t)packet->number,
+                                          .ticks = part->ticks,
+                                          .ssrc = track->ssrc };
+    uint8_t                   *out = sender->arena + sender->used;
+    uint32_t                   len = RTP_HEADER;
     rtp_write(&header, out);
-    if (track->playout_delay && serial < viewer->start_end) {
+    if (packet->has_delay) {
         static const uint8_t none[RTP_PLAYOUT_DELAY];
         len = (uint32_t)rtp_write_extension(out, track->playout_delay,
                                             (struct span){ none, sizeof(none) });
@@ -147,32 +148,28 @@ static void add_part(struct webrtc_sender *sender, const struct webrtc_viewer *v
         .header_len = len,
         .ssrc = track->ssrc,
         .payload = { part->p, part->len },
-        .index = number,
+        .index = packet->number,
     };
-}
-
-static void add_sealed_part(struct webrtc_sender *sender, struct webrtc_viewer *viewer,
-                            const struct webrtc_track *track, const struct feed_part *part,
-                            uint64_t serial, uint64_t number)
-{
-    add_part(sender, viewer, track, part, serial, number);
-    uint32_t header_len = sender->jobs[sender->job_count - 1].header_len;
-    add_datagram(sender, viewer, header_len + part->len + viewer->tag_len);
+    add_datagram(sender, viewer, len + part->len + viewer->tag_len);
 }
 
 /* What a viewer gets */
 
 /* Numbers follow each other whatever was left out: a gap would only make the peer ask. */
-static uint64_t take_number(struct webrtc_track *track, uint64_t index)
+static struct webrtc_packet number_part(struct webrtc_track *track, const struct feed_part *part,
+                                        bool is_start)
 {
-    int64_t offset = (int64_t)(track->next - index);
+    int64_t offset = (int64_t)(track->next - part->index);
     if (track->delta_count == 0 || track->deltas[track->delta_count - 1].offset != offset) {
         if (track->delta_count == WEBRTC_DELTAS)
             memmove(&track->deltas[0], &track->deltas[1],
                     sizeof(track->deltas[0]) * --track->delta_count);
-        track->deltas[track->delta_count++] = (struct webrtc_delta){ track->next, offset };
+        track->deltas[track->delta_count++] = (struct webrtc_delta){ track->next, 0, offset };
     }
-    return track->next++;
+    struct webrtc_packet packet = { track, part, track->next++, is_start && track->playout_delay };
+    if (packet.has_delay)
+        track->deltas[track->delta_count - 1].delay_end = track->next;
+    return packet;
 }
 
 /* The track that takes this part now; NULL: none. */
@@ -270,7 +267,8 @@ static void send_parts(struct webrtc_worker *worker, struct webrtc_viewer *viewe
             continue;
         if (!has_room(sender) && !seal_and_send(worker))
             break;
-        add_sealed_part(sender, viewer, track, part, viewer->next, take_number(track, part->index));
+        struct webrtc_packet packet = number_part(track, part, viewer->next < viewer->start_end);
+        add_packet(sender, viewer, &packet);
         track->in_frame = !(part->flags & FEED_MARKER);
         track->packets++;
         track->bytes += part->len;
@@ -335,12 +333,12 @@ void webrtc_send_resume(struct webrtc_worker *worker)
 }
 
 void webrtc_send_again(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
-                       const struct webrtc_track *track, uint64_t serial, uint64_t number)
+                       const struct webrtc_packet *packet)
 {
     struct webrtc_sender *sender = worker->sender;
     if (sender->is_blocked || (!has_room(sender) && !seal_and_send(worker)))
         return; /* it would come too late */
-    add_sealed_part(sender, viewer, track, feed_part(viewer->feed, serial), serial, number);
+    add_packet(sender, viewer, packet);
     webrtc_worker_mark(worker);
 }
 

@@ -306,6 +306,47 @@ static void keyframes_wanted_are_counted(void **state)
     test_viewers_close(&test);
 }
 
+static void say_pli(struct test_viewer *viewer)
+{
+    uint8_t compound[RTCP_EMPTY_RR_SIZE + RTCP_PLI_SIZE];
+    rtcp_write_empty_rr(1, compound);
+    rtcp_write_pli(1, 0xcafe0000, compound + RTCP_EMPTY_RR_SIZE);
+    test_viewer_say(viewer, &test, (struct span){ compound, sizeof(compound) });
+}
+
+static void a_start_that_was_missed_is_repeated(void **state)
+{
+    struct test_viewer *viewer = &viewers[0];
+    unsigned            at = 4;
+    test_viewers_open(&test, "");
+    test_viewer_open(viewer, &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    test_viewers_frame(&test, TEST_IDR, 3, 500);
+    test_viewers_sound(&test);
+    assert_int_equal(receive_media(viewer), 4);
+    say_pli(viewer);
+    assert_int_equal(receive_media(viewer), 3); /* the pictures, under new numbers */
+    expect_frame(viewer, &at, TEST_IDR, 3, "again");
+    assert_int_equal(viewer->got[4].header.seq, (uint16_t)(viewer->got[2].header.seq + 1));
+    const uint16_t first = viewer->got[0].header.seq, again = viewer->got[4].header.seq;
+    say_nack(viewer, &first, 1);
+    expect_again(viewer, 0, 1);
+    say_nack(viewer, &again, 1);
+    expect_again(viewer, 4, 1);
+    say_pli(viewer);
+    assert_int_equal(receive_media(viewer), 3);
+    say_pli(viewer); /* that is enough */
+    assert_int_equal(receive_media(viewer), 0);
+    test_viewer_close(viewer, &test);
+    test_viewer_open(viewer, &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    test_viewers_frame(&test, TEST_IDR, 3, 500);
+    assert_int_equal(receive_media(viewer), 6); /* with the one before */
+    test_hubs_wait(&test.hubs, 2 * NS_PER_S);
+    say_pli(viewer); /* and later the next keyframe is waited for */
+    assert_int_equal(receive_media(viewer), 0);
+    test_viewer_close(viewer, &test);
+    test_viewers_close(&test);
+}
+
 static void what_was_sealed_for_one_who_has_gone_harms_nobody(void **state)
 {
     test_viewers_open(&test, "");
@@ -327,4 +368,4 @@ TESTS(everybody_gets_the_same, equal_datagrams_of_a_frame_are_one_call,
       what_is_lost_comes_again_as_it_was, resends_are_bounded,
       who_is_kept_back_goes_on_at_a_keyframe, long_runs_go_out_in_slices,
       reports_come_with_the_first_packets_and_then_each_period, keyframes_wanted_are_counted,
-      what_was_sealed_for_one_who_has_gone_harms_nobody)
+      a_start_that_was_missed_is_repeated, what_was_sealed_for_one_who_has_gone_harms_nobody)

@@ -9,6 +9,10 @@
 /* The rollover counter is never sent: it has to be 0 at the peer's first packet. */
 enum { FIRST_NUMBERS = 1 << 14 };
 
+/* A start that was missed is repeated. */
+enum { MORE_STARTS = 2 };
+static const int64_t start_over_ns = NS_PER_S;
+
 enum { MAX_RTCP = 1500, REPORT_BYTES = WEBRTC_MAX_TRACKS * (RTCP_SR_SIZE + 24) };
 
 void webrtc_viewer_init(struct webrtc_viewer *viewer)
@@ -26,27 +30,47 @@ void webrtc_viewer_fini(struct webrtc_viewer *viewer, struct webrtc_worker *work
     viewer->path_counters = counters_unref(viewer->path_counters);
 }
 
-static void start_track(struct webrtc_viewer *viewer, struct webrtc_track *track)
+/* From the newest keyframe on, if there is one. */
+static void start(struct webrtc_viewer *viewer)
 {
-    const struct feed_track *from = &viewer->feed->tracks[track->feed_track];
-    track->next = random_u32() % FIRST_NUMBERS;
-    track->waits_for_keyframe = from->is_video;
-    if (from->is_video && from->has_keyframe)
-        viewer->next = MIN(viewer->next, from->keyframe);
+    struct webrtc_feed *feed = viewer->feed;
+    viewer->next = viewer->start_end = feed->next;
+    for (unsigned i = 0; i < viewer->track_count; i++) {
+        struct webrtc_track     *track = &viewer->tracks[i];
+        const struct feed_track *from = &feed->tracks[track->feed_track];
+        track->waits_for_keyframe = from->is_video;
+        if (track->is_on && from->is_video && from->has_keyframe)
+            viewer->next = MIN(viewer->next, from->keyframe);
+    }
+    if (viewer->next < viewer->start_end)
+        webrtc_feed_hold(feed, viewer->next);
+    webrtc_worker_activate(feed->worker, feed);
 }
 
 void webrtc_viewer_play(struct webrtc_viewer *viewer)
 {
-    viewer->tag_len = srtp_tag_len(viewer->out_keys);
-    viewer->next = viewer->start_end = viewer->feed->next;
     for (unsigned i = 0; i < viewer->track_count; i++)
-        if (viewer->tracks[i].is_on)
-            start_track(viewer, &viewer->tracks[i]);
-    if (viewer->next < viewer->start_end)
-        webrtc_feed_hold(viewer->feed, viewer->next);
+        viewer->tracks[i].next = random_u32() % FIRST_NUMBERS;
+    viewer->tag_len = srtp_tag_len(viewer->out_keys);
     viewer->is_playing = true;
     viewer->wants_report = true;
-    webrtc_worker_activate(viewer->feed->worker, viewer->feed);
+    viewer->played_ns = loop_now(viewer->feed->worker->loop);
+    viewer->starts_left = MORE_STARTS;
+    start(viewer);
+}
+
+/*
+ * Firefox throws away what comes before it has set up SRTP, and misses it without knowing: so what
+ * asks for a keyframe right after the start, once it has everything, gets the start once more.
+ */
+static void start_again(struct webrtc_viewer *viewer)
+{
+    int64_t now_ns = loop_now(viewer->feed->worker->loop);
+    if (!viewer->is_playing || viewer->starts_left == 0 || viewer->next != viewer->feed->next ||
+        now_ns - viewer->played_ns > start_over_ns)
+        return;
+    viewer->starts_left--;
+    start(viewer);
 }
 
 /* Sender reports */
@@ -112,15 +136,21 @@ static void on_report(struct webrtc_viewer *viewer, const struct rtcp_packet *pa
     }
 }
 
-/* The part that went out with that number. */
+/* What went out with that number. */
 static bool find_sent(const struct webrtc_viewer *viewer, const struct webrtc_track *track,
-                      uint64_t number, uint64_t *serial)
+                      uint64_t number, struct webrtc_packet *out)
 {
+    uint64_t serial;
     for (unsigned i = track->delta_count; i-- > 0;) {
         const struct webrtc_delta *delta = &track->deltas[i];
-        if (delta->first <= number)
-            return webrtc_feed_find(viewer->feed, track->feed_track,
-                                    number - (uint64_t)delta->offset, serial);
+        if (delta->first > number)
+            continue;
+        if (!webrtc_feed_find(viewer->feed, track->feed_track, number - (uint64_t)delta->offset,
+                              &serial))
+            return false;
+        *out = (struct webrtc_packet){ track, feed_part(viewer->feed, serial), number,
+                                       number < delta->delay_end };
+        return true;
     }
     return false;
 }
@@ -135,21 +165,22 @@ static bool may_resend(struct webrtc_viewer *viewer, int64_t now_ns)
 }
 
 static void on_nack(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
-                    const struct rtcp_packet *packet)
+                    const struct rtcp_packet *rtcp)
 {
     struct rtcp_nack     nack;
     uint16_t             seq;
     struct webrtc_track *track;
-    if (rtcp_parse_nack(packet, &nack) < 0 || !(track = find_track(viewer, nack.ssrc)))
+    if (rtcp_parse_nack(rtcp, &nack) < 0 || !(track = find_track(viewer, nack.ssrc)))
         return;
     while (rtcp_next_lost(&nack, &seq)) {
-        uint16_t back = (uint16_t)((uint16_t)track->next - seq);
-        uint64_t number = track->next - back, serial;
-        if (back == 0 || back > track->next || !find_sent(viewer, track, number, &serial))
+        uint16_t             back = (uint16_t)((uint16_t)track->next - seq);
+        struct webrtc_packet packet;
+        if (back == 0 || back > track->next ||
+            !find_sent(viewer, track, track->next - back, &packet))
             continue;
         if (!may_resend(viewer, loop_now(worker->loop)))
             return;
-        webrtc_send_again(worker, viewer, track, serial, number);
+        webrtc_send_again(worker, viewer, &packet);
         counters_add(viewer->counters, COUNTER_OUTBOUND_RESENT, 1);
     }
 }
@@ -158,8 +189,10 @@ static void on_feedback(struct webrtc_viewer *viewer, const struct rtcp_packet *
 {
     uint32_t        ssrc;
     struct rtcp_fir fir;
-    if (rtcp_parse_pli(packet, &ssrc) == 0 || rtcp_parse_fir(packet, 0, &fir) == 0)
+    if (rtcp_parse_pli(packet, &ssrc) == 0 || rtcp_parse_fir(packet, 0, &fir) == 0) {
         counters_add(viewer->counters, COUNTER_INBOUND_KEYFRAME_REQUESTS, 1);
+        start_again(viewer);
+    }
 }
 
 static void on_packet(struct webrtc_worker *worker, struct webrtc_viewer *viewer,

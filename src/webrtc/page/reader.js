@@ -165,10 +165,10 @@
                 this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
             }
             const answer = { type: 'answer', sdp: await response.text() };
-            const connected = this.#connected();
             await this.#pc.setLocalDescription(this.#offer);
             await this.#pc.setRemoteDescription(answer);
-            await connected;
+            await this.#connected();
+            this.#watch();
             const skipped = response.headers.get('X-Skipped-Tracks');
             if (skipped) {
                 this.#conf.onWarning?.(`Left out: ${skipped}`);
@@ -235,15 +235,16 @@
                     reject(new Problem(this.#whyNotConnected()));
                 };
                 const limit = setTimeout(fail, CONNECT_LIMIT_MS);
-                this.#pc.onconnectionstatechange = () => {
+                const look = () => {
                     if (this.#pc.connectionState === 'connected') {
                         clearTimeout(limit);
-                        this.#watch();
                         resolve();
                     } else if (this.#pc.connectionState === 'failed') {
                         fail();
                     }
                 };
+                this.#pc.onconnectionstatechange = look;
+                look();
             });
         }
 
@@ -260,7 +261,7 @@
             return `No answer from ${tried}. `
                 + 'A firewall may block UDP, or from here the server has another address '
                 + '(webrtcAdditionalHosts), or a TURN server is needed. '
-                + `What this browser has tried from: ${[...this.#ownTypes].join(', ')}.`;
+                + `This browser's own candidates: ${[...this.#ownTypes].join(', ')}.`;
         }
 
         /* From now on what happens is a drop. */
@@ -272,7 +273,11 @@
             this.#pc.onconnectionstatechange = () => drop('The connection was lost.');
             for (const { transport } of this.#pc.getReceivers()) {
                 /* The server says goodbye when the stream ends; that is seen only here. */
-                transport?.addEventListener('statechange', () => drop('The stream has ended.'));
+                transport?.addEventListener('statechange', () => {
+                    if (transport.state !== 'connected') {
+                        drop('The stream has ended.');
+                    }
+                });
             }
             let heard = performance.now();
             this.#lookTimer = setInterval(async () => {
@@ -402,7 +407,7 @@
 
         /* Not all at the same moment: many pages may have lost the same server. */
         #pause(failures) {
-            const longest = failures ? RETRY_FIRST_MS * 2 ** (failures - 1) : 0;
+            const longest = failures ? RETRY_FIRST_MS * 1.5 ** (failures - 1) : 0;
             return Math.min(longest, RETRY_LAST_MS) * (0.75 + Math.random() / 4);
         }
     }
