@@ -103,8 +103,8 @@ static void on_activity(void)
 
 static struct hub_settings make_hub_settings(const struct conf *conf)
 {
-    bool has_ring = conf->gop_cache == GOP_CACHE_ALL ||
-                    (conf->gop_cache == GOP_CACHE_WEBRTC && conf->webrtc);
+    bool has_ring =
+        conf->gop_cache == GOP_CACHE_ALL || (conf->gop_cache == GOP_CACHE_WEBRTC && conf->webrtc);
     return (struct hub_settings){
         .frame_hold_ns = conf->frame_hold_ns,
         .ring_bytes = has_ring ? (size_t)conf->gop_cache_max_bytes : 0,

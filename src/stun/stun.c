@@ -360,11 +360,11 @@ static void add_error(struct writer *writer, const struct stun_draft *draft)
     if (reason.len)
         memcpy(at + ERROR_HEADER, reason.p, reason.len);
 
-    unsigned count = MIN(draft->unknown_count, (unsigned)STUN_MAX_UNKNOWN);
+    size_t count = MIN(draft->unknown_count, (unsigned)STUN_MAX_UNKNOWN);
     if (count == 0)
         return;
     at = add_attribute(writer, ATTRIBUTE_UNKNOWN_ATTRIBUTES, count * 2);
-    for (unsigned i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         write_be16(at + i * 2, draft->unknown[i]);
 }
 
