@@ -105,7 +105,8 @@ def test_leaves_processes():
 def test_a_bad_end_of_a_server_is_noticed(folder: Path, script: str, complaint: str) -> None:
     program = folder / "server"
     program.write_text("#!/bin/sh\ntrap '' TERM\n"  # it comes to its bad end in its own time
-                       f"echo '[RTSP] started with listener'\n{script}\n")
+                       f"echo '[RTSP] started with listener'\n"
+                       f"echo '[WebRTC] started with listener'\n{script}\n")
     program.chmod(0o755)
     servers = Servers(program, folder)
     servers()
