@@ -23,6 +23,12 @@ static struct span stream_key(const uint64_t *stream)
 
 /* What is kept */
 
+/* From the newest keyframe on, as much as the stream itself may keep; 0: no such start. */
+static size_t ring_bytes(const struct webrtc_feed *feed)
+{
+    return feed->worker->loop->hub->settings->ring_bytes;
+}
+
 static struct feed_unit *unit_at(const struct webrtc_feed *feed, uint32_t i)
 {
     return &feed->units[(feed->unit_head + i) & (feed->unit_capacity - 1)];
@@ -101,7 +107,7 @@ static void trim(struct webrtc_feed *feed, int64_t now_ns)
     uint64_t wanted = first_wanted(feed, now_ns);
     while (feed->unit_count > 1) {
         int64_t age_ns = now_ns - unit_at(feed, 0)->arrived_ns;
-        bool    is_over = feed->bytes > feed->worker->ring_bytes || age_ns > RING_MAX_NS;
+        bool    is_over = feed->bytes > ring_bytes(feed) || age_ns > RING_MAX_NS;
         if (age_ns < keep_ns || (!is_over && unit_at(feed, 1)->first > wanted))
             break;
         drop_oldest_unit(feed);
@@ -148,7 +154,7 @@ static void on_part(void *arg, const struct refit_part *part)
         track->next_index++; /* viewers are to see a gap too */
     if (part->starts_keyframe) {
         track->keyframe = feed->next;
-        track->has_keyframe = feed->worker->ring_bytes > 0;
+        track->has_keyframe = ring_bytes(feed) > 0;
     }
     track->serials[track->next_index & (FEED_TRACK_PARTS - 1)] = (uint32_t)feed->next;
     feed->parts[feed->next & (feed->capacity - 1)] = (struct feed_part){

@@ -66,7 +66,6 @@ struct webrtc_worker {
     struct mail           start;  /* webrtc_worker_start() */
     struct dirty          dirty;
     struct webrtc_sender *sender;
-    size_t                ring_bytes; /* of a feed, from its newest keyframe on; 0: no such start */
     struct map           *feeds;      /* by the stream's number: struct webrtc_feed */
     struct list           active;     /* struct webrtc_feed with something to send */
     struct list           sessions;   /* struct webrtc_session */

@@ -283,8 +283,6 @@ int webrtc_worker_open(struct webrtc_worker *worker, struct webrtc_server *serve
                        struct loop *loop, const struct udp_options *options, struct errmsg *why)
 {
     *worker = (struct webrtc_worker){ .server = server, .loop = loop, .dirty.flush = on_flush };
-    const struct conf *conf = server->conf;
-    worker->ring_bytes = conf->gop_cache == GOP_CACHE_NO ? 0 : (size_t)conf->gop_cache_max_bytes;
     list_init(&worker->active);
     list_init(&worker->sessions);
     list_init(&worker->handshakes);
