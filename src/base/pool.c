@@ -11,11 +11,22 @@ void pool_init(struct pool *pool, size_t size, size_t keep)
 /* Its address tells one thread from another, cheaper than any call. */
 static _Thread_local char thread_mark;
 
+static void *take_free(struct pool *pool)
+{
+    struct pool_item *item = pool->free;
+    pool->free = item->next;
+    pool->free_count--;
+    return item;
+}
+
+/* Caches of many streams are emptied at once and filled again in the next second. */
 static void keep_or_free(struct pool *pool, struct pool_item *item)
 {
-    pool->out--;
-    if (pool->free_count == pool->keep) {
+    size_t keep = MAX(pool->keep, --pool->out);
+    if (pool->free_count >= keep) {
         mem_free(item);
+        if (pool->free_count > keep)
+            mem_free(take_free(pool));
         return;
     }
     item->next = pool->free;
@@ -38,11 +49,8 @@ void pool_fini(struct pool *pool)
 {
     collect(pool);
     ASSERT(pool->out == 0);
-    while (pool->free) {
-        struct pool_item *next = pool->free->next;
-        mem_free(pool->free);
-        pool->free = next;
-    }
+    while (pool->free)
+        mem_free(take_free(pool));
 }
 
 void pool_adopt(struct pool *pool)
@@ -57,13 +65,7 @@ void *pool_take(struct pool *pool)
     ASSERT(pool->owner == &thread_mark);
     if (!pool->free)
         collect(pool);
-    struct pool_item *item = pool->free;
-    if (item) {
-        pool->free = item->next;
-        pool->free_count--;
-    } else {
-        item = mem_alloc(pool->size);
-    }
+    struct pool_item *item = pool->free ? take_free(pool) : mem_alloc(pool->size);
     pool->out++;
     *item = (struct pool_item){ NULL, pool };
     return item;

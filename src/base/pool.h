@@ -3,7 +3,8 @@
  *
  * Shape:   what the owner gives back is what it takes next, while it is warm. What others give back
  *          waits on a lock-free stack, which the owner empties in one exchange when it has nothing
- *          else. At most `keep` free objects are held, the rest go back to malloc.
+ *          else. At most `keep` free objects are held, or as many as are in use; the rest go back
+ *          to malloc.
  * Owner:   the one thread that calls pool_take(), from its first call on. When it has ended,
  *          another one may take its place by pool_adopt(), or call pool_fini().
  */

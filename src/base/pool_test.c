@@ -101,6 +101,25 @@ static void only_some_are_kept(void **state)
     }
 }
 
+/* A third of what is in use is given back and wanted again: no memory comes or goes. */
+static void as_many_are_kept_as_are_in_use(void **state)
+{
+    struct pool   pool;
+    struct thing *things[6 * KEEP];
+    open_pool(&pool);
+    for (unsigned i = 0; i < COUNT(things); i++)
+        things[i] = pool_take(&pool);
+    uint64_t before = mem_allocations();
+    for (unsigned i = 0; i < 2 * KEEP; i++)
+        pool_give(&things[i]->item);
+    for (unsigned i = 0; i < 2 * KEEP; i++)
+        things[i] = pool_take(&pool);
+    assert_int_equal(mem_allocations() - before, 0);
+    (void)give_all(&(struct gift){ things, COUNT(things) });
+    assert_int_equal(pool.free_count, KEEP);
+    pool_fini(&pool);
+}
+
 /* What is at hand comes before what has to be fetched. */
 static void what_others_gave_waits_until_it_is_needed(void **state)
 {
@@ -208,5 +227,5 @@ static void others_give_back_while_the_owner_takes(void **state)
 }
 
 TESTS(what_was_given_is_taken_again, no_two_have_the_same, only_some_are_kept,
-      what_others_gave_waits_until_it_is_needed, a_pool_may_keep_nothing, a_pool_may_change_hands,
-      others_give_back_while_the_owner_takes)
+      as_many_are_kept_as_are_in_use, what_others_gave_waits_until_it_is_needed,
+      a_pool_may_keep_nothing, a_pool_may_change_hands, others_give_back_while_the_owner_takes)

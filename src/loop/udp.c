@@ -11,6 +11,7 @@ struct udp_socket {
     int                 fd;
     struct udp_features features;
     struct udp_address  local;
+    bool                has_many; /* addresses: each message says from which it goes */
     size_t              message_bytes;
     struct udp_counters counters;
 };
@@ -32,6 +33,12 @@ struct address udp_address_unpack(const struct udp_address *address)
     struct address unpacked = { .len = address_len(address) };
     memcpy(&unpacked.storage, address, unpacked.len);
     return unpacked;
+}
+
+bool udp_address_is_any(const struct udp_address *address)
+{
+    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == htonl(INADDR_ANY)
+                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
 }
 
 static int set_option(int fd, int level, int name, int value)
@@ -74,7 +81,10 @@ static int bind_socket(struct udp_socket *socket, const struct udp_options *opti
         return err;
     if (bind(socket->fd, (const struct sockaddr *)&options->local.storage, options->local.len) < 0)
         return -errno;
-    return getsockname(socket->fd, &socket->local.any, &len) < 0 ? -errno : 0;
+    if (getsockname(socket->fd, &socket->local.any, &len) < 0)
+        return -errno;
+    socket->has_many = udp_address_is_any(&socket->local);
+    return 0;
 }
 
 int udp_socket_create(const struct udp_options *options, struct udp_socket **out,
@@ -320,8 +330,8 @@ static size_t part_bytes(const struct udp_socket *socket, const struct udp_messa
     return MIN(left, MAX(segments, (size_t)1) * message->segment);
 }
 
-static void add_part(struct outbox *outbox, unsigned owner, struct udp_message *message,
-                     struct span part)
+static void add_part(const struct udp_socket *socket, struct outbox *outbox, unsigned owner,
+                     struct udp_message *message, struct span part)
 {
     unsigned       i = outbox->count++;
     struct msghdr *header = &outbox->headers[i].msg_hdr;
@@ -336,7 +346,8 @@ static void add_part(struct outbox *outbox, unsigned owner, struct udp_message *
     };
     if (message->segment && part.len > message->segment)
         add_control(header, SOL_UDP, UDP_SEGMENT, &message->segment, sizeof(message->segment));
-    add_source(header, &message->from);
+    if (socket->has_many)
+        add_source(header, &message->from);
 }
 
 static void fill_outbox(const struct udp_socket *socket, struct outbox *outbox,
@@ -348,7 +359,7 @@ static void fill_outbox(const struct udp_socket *socket, struct outbox *outbox,
         while (ahead.sent < ahead.payload.len && outbox->count < UDP_SEND_MESSAGES) {
             struct span part =
                 span_first(span_skip(ahead.payload, ahead.sent), part_bytes(socket, &ahead));
-            add_part(outbox, i, &messages[i], part);
+            add_part(socket, outbox, i, &messages[i], part);
             ahead.sent += part.len;
         }
     }

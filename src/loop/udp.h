@@ -55,6 +55,8 @@ struct udp_address {
 
 struct udp_address udp_address_pack(const struct address *address);
 struct address     udp_address_unpack(const struct udp_address *address);
+/** 0.0.0.0 or ::, which stand for all addresses of this host. */
+bool               udp_address_is_any(const struct udp_address *address);
 
 struct udp_options {
     struct address      local;
@@ -121,7 +123,8 @@ int udp_socket_receive(struct udp_socket *socket, uint8_t *scratch, size_t scrat
 struct udp_message {
     struct span        payload; /* datagrams of `segment` bytes, the last may be shorter */
     struct udp_address to;
-    struct udp_address from;    /* its port is ignored; zeros: as the kernel chooses */
+    struct udp_address from;    /* its port is ignored; zeros: as the kernel chooses.
+                                 * A socket that is bound to one address sends from that one. */
     uint16_t           segment; /* 0: the payload is one datagram */
     bool               no_gso;  /* the way to this peer has refused UDP_SEGMENT */
 
