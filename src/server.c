@@ -264,12 +264,13 @@ static void warn_of_missing(const struct conf *conf)
         const char *name, *address;
     } servers[] = { { conf->api, "api", conf->api_address },
                     { conf->metrics, "metrics", conf->metrics_address },
-                    { conf->pprof, "pprof", conf->pprof_address } };
+                    { conf->pprof, "pprof", conf->pprof_address },
+                    { conf->webrtc && conf->webrtc_local_tcp_address[0], "webrtcLocalTCPAddress",
+                      conf->webrtc_local_tcp_address } };
     for (size_t i = 0; i < COUNT(servers); i++)
         if (servers[i].is_on)
             LOG(NULL, LOG_WARN,
-                "'%s' is on, but this version has no such server: nothing listens "
-                "on %s",
+                "'%s' is on, but this version has no such server: nothing listens on %s",
                 servers[i].name, servers[i].address);
 }
 

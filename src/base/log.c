@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log_ring.h"
+#include "base/utf8.h"
 
 enum {
     TIME_LEN = sizeof("2006/01/02 15:04:05 ") - 1,
@@ -178,13 +179,23 @@ static void line_add_prefixes(struct line *line, const struct log_context *log)
  * Texts that a peer chose shall not move the cursor or look like lines of ours. Only debug lines,
  * which quote whole requests, keep their line ends.
  */
+static bool is_harmless(struct span character, bool keeps_line_ends)
+{
+    uint8_t c = character.p[0];
+    if (character.len == 1)
+        return (c >= ' ' && c != 0x7f) || c == '\t' ||
+               (keeps_line_ends && (c == '\r' || c == '\n'));
+    bool is_c1 = c == 0xc2 && character.p[1] < 0xa0; /* one of them begins commands, as ESC does */
+    return !is_c1;
+}
+
 static void line_end(struct line *line, bool keeps_line_ends)
 {
-    for (size_t i = TIME_LEN + WORD_LEN; i < line->len; i++) {
-        char c = line->text[i];
-        bool is_plain = (unsigned char)c >= ' ' && c != '\x7f';
-        if (!is_plain && c != '\t' && !(keeps_line_ends && (c == '\r' || c == '\n')))
-            line->text[i] = '?';
+    for (size_t i = TIME_LEN + WORD_LEN, len; i < line->len; i += MAX(len, (size_t)1)) {
+        struct span rest = { (const uint8_t *)line->text + i, line->len - i };
+        len = utf8_len(rest);
+        if (len == 0 || !is_harmless(span_first(rest, len), keeps_line_ends))
+            memset(line->text + i, '?', MAX(len, (size_t)1));
     }
     if (line->len == sizeof(line->text) - 1)
         memcpy(line->text + line->len - 3, "...", 3);

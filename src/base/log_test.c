@@ -124,6 +124,9 @@ static void log_what_a_peer_sent(void *arg)
 {
     log_set_level(LOG_DEBUG);
     LOG(NULL, LOG_WARN, "name '\x1b[2Ja\r\nb\x7f'\tb\xc3\xa9");
+    LOG(NULL, LOG_WARN,
+        "\xc2\x9b"
+        "31m \xff \xc3\xa9\xc3");
     LOG(NULL, LOG_DEBUG, "OPTIONS *\r\nCSeq: 1\x1b");
 }
 
@@ -131,6 +134,7 @@ static void control_characters_are_not_passed_on(void **state)
 {
     test_child_run(STDOUT_FILENO, log_what_a_peer_sent, NULL, &child);
     CHECK(strstr(child.output, "WAR name '?[2Ja??b?'\tb\xc3\xa9\n"), child.output);
+    CHECK(strstr(child.output, "WAR ??31m ? \xc3\xa9?\n"), child.output);
     CHECK(strstr(child.output, "DEB OPTIONS *\r\nCSeq: 1?\n"), child.output);
 }
 
