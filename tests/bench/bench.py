@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--row", metavar="PATTERN", help="only those, like 'fan' or 'whep-*'; "
                         f"there are {', '.join(ROWS)}")
+    parser.add_argument("--rounds", type=int, help="of each row about cost, in place of "
+                        f"{QUICK.rounds} ({FULL.rounds} with --full)")
     parser.add_argument("--full", action="store_true", help="two hours in place of eight minutes")
     parser.add_argument("--write-docs", action="store_true", help=f"into {DOCS.name}")
     parser.add_argument("--millrace", type=Path, default=ROOT / "build" / "millrace")
@@ -80,7 +82,8 @@ def describe_machine(arguments: argparse.Namespace, has_precedence: bool) -> dic
         "kernel": platform.release(),
         "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "priority": "real time, all programs alike" if has_precedence else "normal",
-        "length": "full" if arguments.full else "quick",
+        "length": ("full" if arguments.full else "quick")
+                  + (f", {arguments.rounds} rounds" if arguments.rounds else ""),
     }
 
 
@@ -137,8 +140,9 @@ def main() -> int:
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder, cores_awake():
+        plan = FULL if arguments.full else QUICK
         bench = Bench(make_columns(arguments.millrace, floor), arguments.millrace, Path(folder),
-                      FULL if arguments.full else QUICK, split_cores())
+                      replace(plan, rounds=arguments.rounds or plan.rounds), split_cores())
         findings = measure(bench, arguments.rows)
     verdicts = [verdict for table in findings.tables for verdict in table.verdicts()]
     print(f"\n{verdicts.count(REACHED)} targets reached, {verdicts.count(MISSED)} missed, "

@@ -40,6 +40,11 @@ def take_precedence() -> bool:
     return True
 
 
+def give_precedence_back() -> None:
+    """For programs whose many threads must not keep the server from running."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def start_spinner(core: int) -> int:
     parent = os.getpid()
     pid = os.fork()

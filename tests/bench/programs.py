@@ -28,6 +28,8 @@ rtspAddress: {host}:{ports.rtsp}
 {settings}
 paths:
   all_others:
+  demo:
+    source: demo
 """
 
 MEDIAMTX_SETTINGS = """\
@@ -146,6 +148,9 @@ class Running:
     @property
     def whep_url(self) -> str:
         return f"http://{HOST}:{self.ports.http}/cam%d/whep"
+
+    def page_url(self, path: str) -> str:
+        return f"http://{HOST}:{self.ports.http}/{path}/"
 
     def cpu_ns(self) -> int:
         """Of all its threads, exact: the clock that clock_getcpuclockid() names."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from capacity import Search, measure_capacity
 from figures import Line
+from in_browser import measure_browser
 from load import Load
 from measure import Bench
 from measures import (Crowds, measure_cost, measure_counts, measure_idle, measure_joining,
@@ -111,5 +112,11 @@ def with_srtp(name: str, srtp: str) -> Row:
                    needs_full=row.needs_full or (srtp == "gcm" and name not in QUICK_WITH_GCM))
 
 
-ROWS = RTSP_ROWS | {f"whep-{name}-{srtp}": with_srtp(name, srtp)
-                    for name in WHEP_ROWS for srtp in SRTP_PROFILES}
+BROWSER_ROWS = {
+    "browser": Row("a page in Chromium; MediaMTX's first picture took 1225 ms", measure_browser,
+                   Load(1, 1, srtp="gcm"), needs_full=True),
+}
+
+ALL_WHEP_ROWS = {f"whep-{name}-{srtp}": with_srtp(name, srtp)
+                 for name in WHEP_ROWS for srtp in SRTP_PROFILES}
+ROWS = RTSP_ROWS | ALL_WHEP_ROWS | BROWSER_ROWS

@@ -5,17 +5,18 @@ from __future__ import annotations
 import http.server
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from harness.browser import LONGEST_FREEZE, VIEWPORT, WATCH, Chromium, Firefox, add_interface
+from harness.av1 import Av1Publisher, make_av1_clip
+from harness.browser import VIEWPORT, WATCH, Browser, Chromium, Firefox, add_interface
+from harness.clock import READ_CLOCK, ClockCamera
 from harness.fake_whep import FakeWhep
 from harness.media import ENCODERS, URL, Client, ffmpeg, ffmpeg_publish, make_clip
-from harness.patience import patience
+from harness.patience import PATIENCE, wait_until
 from harness.publisher import Publisher
 from harness.server import Server, Servers
 
@@ -27,6 +28,8 @@ MIDDLE = VIEWPORT[0] // 2, VIEWPORT[1] // 2
 RTSP = ["-f", "rtsp", "-rtsp_transport", "tcp"]
 TILES = 16
 MORE = 10  # pictures: not the last one of before, shown once more
+SECOND = 1000 * PATIENCE  # ms
+TOLD = SECOND / 4  # much less than the silence that is a drop
 PROBLEM = "problem.hidden ? '' : problem.textContent"
 NO_STREAM = "!problem.hidden && problem.textContent.includes('No stream at the moment')"
 
@@ -59,6 +62,37 @@ def publish(server: Server, folder: Path, clip: Path, path: str = "cam") -> Clie
     return publisher
 
 
+class Stopwatch:
+    """By the page's own clock, and stopped while the machine keeps the page itself waiting. Made
+    after what it measures from has happened: it never shows more than there was."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.start: float = browser.evaluate("performance.now()")
+
+    def until(self, condition: str, moment: str) -> float:
+        """Waits, and gives ms until the moment that the second expression names."""
+        self.browser.wait(condition)
+        end = self.browser.evaluate(moment)
+        return float(end - self.start - self.browser.evaluate(f"heldUp({self.start}, {end})"))
+
+    def until_words(self, number: int) -> float:
+        """Until the page has something to say; `number` is how often it had before."""
+        return self.until(f"words.length > {number}", f"words[{number}][0]")
+
+    def until_pictures(self) -> float:
+        """Until those of a new session come."""
+        connected = "peers.at(-1).connectedAt"
+        return self.until(f"{connected} > {self.start} && "
+                          f"pictures.filter((time) => time > {connected}).length > {MORE}",
+                          f"pictures.find((time) => time > {connected})")
+
+
+def report(folder: Path, figures: str) -> None:
+    (folder / "figures.txt").write_text(figures + "\n")
+    print(figures)
+
+
 def picture_of(size: str) -> list[str]:
     return ["-re", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25"]
 
@@ -72,19 +106,40 @@ def test_chromium_plays_the_demo(millrace: Servers, chromium: Chromium, folder: 
     server = millrace(DEMO)
     chromium.open(f"{PAGE}/demo/")
     chromium.wait("pictures.length > 75")
-    first = chromium.evaluate("pictures[0]")
-    freeze = chromium.evaluate(LONGEST_FREEZE)
-    delay = median(chromium.evaluate("delays.slice(-25)"))
-    figures = (f"first picture after {first:.0f} ms, longest freeze {1000 * freeze:.0f} ms, "
-               f"{delay:.0f} ms from the last packet of a picture to the screen")
-    (folder / "figures.txt").write_text(figures + "\n")
-    print(figures)
+    first = chromium.evaluate("pictures[0] - heldUp(0, pictures[0])")
+    freeze = chromium.evaluate("longestFreeze()")
+    report(folder, f"first picture after {first:.0f} ms, longest freeze {freeze:.0f} ms")
     chromium.screenshot(folder / "demo.png")
-    assert first < 1000 * patience(2), figures
-    assert freeze < patience(1), figures
+    assert first < SECOND
+    assert freeze < SECOND
     assert chromium.evaluate("[video.videoWidth, video.videoHeight]") == [640, 360]
     assert chromium.evaluate("video.currentTime") > 2
     assert chromium.evaluate(PROBLEM) == ""
+    server.stop()
+
+
+def test_chromium_shows_what_is_live(server: Server, chromium: Chromium, folder: Path) -> None:
+    """A buffer that the start has made long would make all that follows late."""
+    chromium.run_in_new_pages(READ_CLOCK)
+    with ClockCamera(f"{URL}/cam", folder):
+        server.wait_log("is publishing to path 'cam'", 10)
+        chromium.open(f"{PAGE}/cam/")
+        chromium.wait("ages.length > 75")
+        chromium.screenshot(folder / "clock.png")
+        age = median(one["age"] for one in chromium.evaluate("ages.slice(25)"))
+    report(folder, f"pictures are {age:.0f} ms old when they are seen")
+    assert age < 200 * PATIENCE
+
+
+def test_chromium_plays_av1(server: Server, chromium: Chromium, media: Path) -> None:
+    with Av1Publisher("cam", make_av1_clip(media)):
+        chromium.open(f"{PAGE}/cam/")
+        chromium.wait("pictures.length > 50")
+        assert chromium.evaluate("[video.videoWidth, video.videoHeight]") == [320, 180]
+        assert chromium.evaluate("video.currentTime") > 1
+        assert chromium.evaluate("longestFreeze()") < SECOND
+        assert chromium.evaluate("peers[0].getStats().then((all) => [...all.values()]"
+                                 ".some((entry) => entry.mimeType === 'video/AV1'))")
     server.stop()
 
 
@@ -129,36 +184,55 @@ def test_chromium_waits_for_a_publisher(server: Server, chromium: Chromium, fold
     publisher = publish(server, folder, clip)
     chromium.wait("pictures.length > 0")
     assert chromium.evaluate(PROBLEM) == ""
+    said = chromium.evaluate("words.length")
     publisher.stop()
+    noticed = Stopwatch(chromium).until_words(said)
     chromium.wait(NO_STREAM)
-    before = chromium.evaluate("pictures.length")
     publisher = publish(server, folder, clip)
-    returned = time.monotonic()
-    chromium.wait(f"pictures.length > {before + MORE}")
-    took = time.monotonic() - returned
-    print(f"pictures again {1000 * took:.0f} ms after the publisher's return")
-    assert took < patience(2)
+    back = Stopwatch(chromium).until_pictures()
+    report(folder, f"noticed after {noticed:.0f} ms, pictures {back:.0f} ms after the return")
+    assert noticed < TOLD
+    assert back < SECOND
     publisher.stop()
 
 
-def test_chromium_outlives_the_server(millrace: Servers, chromium: Chromium, folder: Path) -> None:
-    millrace(DEMO).kill()
+@pytest.mark.parametrize("end, limit", [(signal.SIGTERM, TOLD), (signal.SIGKILL, SECOND)],
+                         ids=["told", "killed"])
+def test_chromium_outlives_the_server(millrace: Servers, chromium: Chromium, folder: Path,
+                                      end: signal.Signals, limit: float) -> None:
     server = millrace(DEMO)
     chromium.open(f"{PAGE}/demo/")
-    chromium.wait("pictures.length > 0")
-    killed = time.monotonic()
-    server.kill()  # without a goodbye
-    chromium.wait(PROBLEM)
-    noticed = time.monotonic() - killed
+    chromium.wait("!sound.hidden")
+    said = chromium.evaluate("words.length")
+    server.signal(end)
+    noticed = Stopwatch(chromium).until_words(said)
+    server.wait_exit()
     chromium.wait("problem.textContent.includes('be reached')")
-    before = chromium.evaluate("pictures.length")
+    chromium.screenshot(folder / "unreachable.png")
+    assert chromium.evaluate("sound.hidden")
     millrace(DEMO)
-    started = time.monotonic()
-    chromium.wait(f"pictures.length > {before + MORE}")
-    back = time.monotonic() - started
-    print(f"noticed after {1000 * noticed:.0f} ms, back after {1000 * back:.0f} ms")
-    assert noticed < patience(2)
-    assert back < patience(2)
+    back = Stopwatch(chromium).until_pictures()
+    report(folder, f"noticed after {noticed:.0f} ms, pictures {back:.0f} ms after the return")
+    assert noticed < limit
+    assert back < SECOND
+    chromium.wait("!sound.hidden")
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["told", "killed"])
+def test_chromium_outlives_a_restart(millrace: Servers, chromium: Chromium, folder: Path,
+                                     end: signal.Signals) -> None:
+    """A server that is back at once has its picture on the screen within a second."""
+    server = millrace(DEMO)
+    chromium.open(f"{PAGE}/demo/")
+    chromium.wait("pictures.length > 100")  # no session that was hardly begun
+    server.signal(end)
+    stopwatch = Stopwatch(chromium)
+    server.wait_exit()
+    millrace(DEMO)
+    away = chromium.evaluate("performance.now()") - stopwatch.start
+    back = stopwatch.until_pictures()
+    report(folder, f"away for {away:.0f} ms, pictures after {back:.0f} ms")
+    assert back < SECOND + away
 
 
 def test_chromium_renews_a_silent_session(millrace: Servers, chromium: Chromium) -> None:
@@ -167,23 +241,29 @@ def test_chromium_renews_a_silent_session(millrace: Servers, chromium: Chromium)
     chromium.wait("pictures.length > 0")
     server.signal(signal.SIGSTOP)
     chromium.wait("problem.textContent === 'Nothing comes any more.'")
-    before = chromium.evaluate("pictures.length")
     server.signal(signal.SIGCONT)
-    chromium.wait(f"pictures.length > {before + MORE}", 2)
+    assert Stopwatch(chromium).until_pictures() < SECOND
     assert chromium.evaluate(PROBLEM) == ""
     assert chromium.evaluate("peers.length") == 2
     server.wait_log("closed: (terminated|peer connection closed)")  # the first of them
     server.stop()
 
 
-@pytest.mark.long
 def test_chromium_learns_that_a_stream_is_slow(server: Server, chromium: Chromium) -> None:
-    """A second of silence is a drop, then two seconds, then four."""
-    with Publisher("cam", interval=2.5, keyframe_every=1):
+    """Half a second of silence is a drop, then a second: more than this one is ever silent."""
+    with Publisher("cam", interval=0.7, keyframe_every=1):
         chromium.open(f"{PAGE}/cam/")
-        server.wait_log("is reading from path", 10, 3)
-        time.sleep(6)
-        assert server.count_log("is reading from path") == 3
+        chromium.wait("peers.length > 1")
+        chromium.wait("performance.now() - peers.at(-1).connectedAt > 2500", 20)
+
+
+def test_chromium_waits_for_a_keyframe(millrace: Servers, chromium: Chromium) -> None:
+    """What has not begun is not silent yet."""
+    millrace("gopCache: 'no'\npaths:\n  all_others:\n")
+    with Publisher("cam", keyframe_every=10_000) as publisher:
+        wait_until(lambda: publisher.video.frame > 10, "frames")
+        chromium.open(f"{PAGE}/cam/")
+        assert chromium.wait("performance.now() - peers[0].connectedAt > 1500 && peers.length") == 1
 
 
 def test_chromium_names_a_track_that_it_does_not_get(server: Server, chromium: Chromium,
@@ -201,6 +281,7 @@ def test_chromium_names_a_track_that_it_does_not_get(server: Server, chromium: C
     chromium.screenshot(folder / "left-out.png")
     chromium.open(f"{PAGE}/radio/")
     assert "MPEG-4 Audio" in chromium.wait(PROBLEM)
+    chromium.screenshot(folder / "only-aac.png")
 
 
 def test_chromium_asks_for_a_password(chromium: Chromium, folder: Path) -> None:
@@ -270,7 +351,6 @@ const tiles = Array.from({ length: TILES }, (_, number) => {
     });
     return tile;
 });
-const freezeOf = ({ pictures }) => Math.max(...pictures.slice(1).map((t, i) => t - pictures[i]));
 </script>
 """
 
@@ -299,11 +379,9 @@ def test_chromium_shows_a_wall_of_tiles(server: Server, chromium: Chromium,
     chromium.open("http://127.0.0.1:8000/")
     chromium.wait("tiles.every((tile) => tile.pictures.length > 75)", 30)
     first = chromium.evaluate("tiles.map((tile) => Math.round(tile.pictures[0]))")
-    freezes = chromium.evaluate("tiles.map((tile) => Math.round(freezeOf(tile)))")
-    figures = f"first pictures after {first} ms, longest freezes {freezes} ms"
-    (folder / "figures.txt").write_text(figures + "\n")
-    print(figures)
-    assert max(freezes) < 1000 * patience(1), figures
+    freezes = chromium.evaluate("tiles.map((tile) => Math.round(longestFreeze(tile.pictures)))")
+    report(folder, f"first pictures after {first} ms, longest freezes {freezes} ms")
+    assert max(freezes) < SECOND
     assert chromium.evaluate("tiles.every(({ video }) => video.videoWidth === 320)")
 
 
@@ -316,9 +394,9 @@ def test_firefox_plays_vp8(server: Server, firefox: Firefox, folder: Path) -> No
     firefox.wait("window.pictures.length > 100", 20)
     firefox.screenshot(folder / "playing.png")
     assert firefox.evaluate("video.videoWidth") == 320
-    # Not all of them: what comes in the first ms after its handshake it drops now and then.
-    firefox.evaluate("void pictures.splice(0, pictures.length - 50)")
-    assert firefox.evaluate(LONGEST_FREEZE) < patience(2)
+    freeze = firefox.evaluate("longestFreeze()")
+    report(folder, f"longest freeze {freeze:.0f} ms")
+    assert freeze < SECOND
     publisher.stop()
     firefox.wait(NO_STREAM)
     firefox.screenshot(folder / "waiting.png")

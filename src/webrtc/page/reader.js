@@ -17,9 +17,9 @@
  * It speaks WHEP. When the connection drops it makes another one, until close() is called.
  */
 {
-    /* Pauses between attempts. They are short: somebody is looking at the page. */
+    /* Pauses between attempts: the picture of a stream that returns shall be there in a second. */
     const RETRY_FIRST_MS = 200;
-    const RETRY_LAST_MS = 1000;
+    const RETRY_LAST_MS = 700;
 
     /* A drop after so long is met by an attempt at once, an earlier one counts as a failure. */
     const STEADY_MS = 3000;
@@ -33,10 +33,17 @@
     /* Mostly there is a connection before a later candidate could be of use. */
     const TRICKLE_AFTER_MS = 100;
 
-    /* Nothing received for so long counts as a drop, at first. */
-    const SILENCE_FIRST_MS = 1000;
+    /*
+     * Of a stream that ends and of a server that stops the page is told (close_notify). Of a server
+     * that dies, or of a cable that is pulled, only silence tells, for ICE takes six seconds. So
+     * silence for so long counts as a drop, at first.
+     */
+    const SILENCE_FIRST_MS = 500;
     const SILENCE_LAST_MS = 30000;
-    const LOOK_EVERY_MS = 250;
+    const LOOK_EVERY_MS = 100;
+
+    /* Until something has come: a stream without a cache begins with its next keyframe. */
+    const SILENCE_BEFORE_MS = 3000;
 
     /* How long a dropped session may be seen when the next one is connected. */
     const LINGER_MS = 1000;
@@ -283,10 +290,14 @@
             this.#lookTimer = setInterval(async () => {
                 if (await this.#hasReceived()) {
                     heard = performance.now();
-                } else if (performance.now() - heard > this.#silenceMs) {
+                } else if (performance.now() - heard > this.#patienceMs) {
                     drop('Nothing comes any more.', { isSilence: true });
                 }
             }, LOOK_EVERY_MS);
+        }
+
+        get #patienceMs() {
+            return this.#packets ? this.#silenceMs : Math.max(this.#silenceMs, SILENCE_BEFORE_MS);
         }
 
         /* Whether there was media since the last look: of the video, where there is some. */

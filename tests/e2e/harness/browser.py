@@ -26,33 +26,48 @@ from harness.patience import patience, wait_until
 REPLY_LIMIT = 30
 VIEWPORT = (1280, 720)
 
-# For the page that is being opened: when its video showed pictures (ms since it was asked for), how
-# long (ms) each of them took from its last packet on, and the page's peer connections.
+# For the page that is being opened, in ms since it was asked for: when its video showed pictures,
+# when it said what, its peer connections, and how long the page itself was kept waiting, by
+# whatever else the machine has to do.
 WATCH = """
 window.pictures = [];
-window.delays = [];
+window.words = [];
 window.peers = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) {
         super(...args);
         peers.push(this);
+        this.addEventListener('connectionstatechange', () => {
+            if (this.connectionState === 'connected')
+                this.connectedAt ??= performance.now();
+        });
     }
 };
 const watch = () => {
     const video = document.querySelector('video');
-    const look = (now, { receiveTime, expectedDisplayTime }) => {
+    const look = (now) => {
         pictures.push(now);
-        delays.push(expectedDisplayTime - receiveTime);
         video.requestVideoFrameCallback(look);
     };
     video?.requestVideoFrameCallback(look);
+    const problem = document.getElementById('problem');
+    const listen = () => words.push([performance.now(), problem.hidden ? '' : problem.textContent]);
+    if (problem)
+        new MutationObserver(listen).observe(problem, { attributes: true, childList: true });
 };
 if (document.readyState === 'loading')
     addEventListener('DOMContentLoaded', watch);
 else
     watch();
+
+const BEAT_MS = 10;
+const beats = [performance.now()];
+setInterval(() => beats.push(performance.now()), BEAT_MS);
+const gapsOf = (times) => times.slice(1).map((time, i) => time - times[i]);
+window.longestFreeze = (times = pictures) => Math.max(0, ...gapsOf(times));
+window.heldUp = (from, to) => gapsOf(beats.filter((time) => from <= time && time <= to))
+    .reduce((sum, gap) => sum + Math.max(0, gap - 2 * BEAT_MS), 0);
 """
-LONGEST_FREEZE = "Math.max(0, ...pictures.slice(1).map((now, i) => now - pictures[i])) / 1000"
 
 
 def add_interface() -> None:
@@ -162,7 +177,10 @@ class Chromium(Browser):
         os.write(self._requests, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + patience(REPLY_LIMIT)
         while True:
-            reply = self._results.get(timeout=max(0, deadline - time.monotonic()))
+            try:
+                reply = self._results.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"{method}: no answer") from None
             if reply["id"] == self._last_id:
                 break
         assert "error" not in reply, f"{method}: {reply['error']}"
