@@ -23,11 +23,8 @@ static struct shared_conf *shared(const struct conf *conf)
 
 static void read_defaults(enum setting_scope scope, void *values)
 {
-    for (const struct setting *setting = settings_of(scope); setting->name; setting++) {
-        struct span text = span_from_string(setting->initial);
-        int         err = value_read_text(setting, text, setting_field(setting, values), NULL);
-        ASSERT(err == 0);
-    }
+    for (const struct setting *setting = settings_of(scope); setting->name; setting++)
+        value_read_initial(setting, setting_field(setting, values));
 }
 
 static struct conf *conf_create(void)

@@ -18,6 +18,21 @@
 
 enum conf_gop_cache { GOP_CACHE_NO, GOP_CACHE_WEBRTC, GOP_CACHE_ALL };
 
+enum conf_auth_method { AUTH_METHOD_INTERNAL, AUTH_METHOD_HTTP, AUTH_METHOD_JWT };
+
+/** What somebody may be allowed to do; the first three with a path. */
+enum conf_action {
+    CONF_ACTION_PUBLISH = 1, /* 0: none */
+    CONF_ACTION_READ,
+    CONF_ACTION_PLAYBACK,
+    CONF_ACTION_API,
+    CONF_ACTION_METRICS,
+    CONF_ACTION_PPROF,
+};
+
+/* bits */
+enum conf_rtsp_auth { RTSP_AUTH_BASIC = 1, RTSP_AUTH_DIGEST = 2 };
+
 /* bits */
 enum conf_rtsp_transport {
     RTSP_TRANSPORT_UDP = 1,
@@ -30,6 +45,7 @@ enum {
     CONF_MAX_PATHS = 200000,   /* entries; 100 MB and a second to load */
     CONF_MAX_ENTRY_NAME = 250, /* bytes: a key of YAML, which ends at 1024 with all of it escaped */
     CONF_MAX_LIST = 256,       /* items: the proxies of a large network of caches are about 200 */
+    CONF_MAX_USERS = 1024,     /* each request looks at all of them */
     CONF_MAX_ICE_SERVERS = 32, /* they are told to each viewer, in headers of an answer */
     CONF_MAX_ITEM = 512,       /* bytes: the longest is a TURN username, 508 (RFC 8489, 14.3) */
 };
@@ -50,6 +66,29 @@ struct conf_ice_server {
 struct conf_ice_servers {
     unsigned                count;
     struct conf_ice_server *items;
+};
+
+struct conf_permission {
+    int   action; /* enum conf_action */
+    char *path;   /* a name, `~` and an expression, or empty: all of them */
+};
+
+struct conf_permissions {
+    unsigned                count;
+    struct conf_permission *items;
+};
+
+/** One of authInternalUsers; texts are never NULL. */
+struct conf_user {
+    char                   *user; /* "any": everybody */
+    char                   *pass;
+    struct conf_list        ips; /* CIDRs, as network.h writes them; none: anywhere */
+    struct conf_permissions permissions;
+};
+
+struct conf_users {
+    unsigned          count;
+    struct conf_user *items;
 };
 
 struct setting;
@@ -81,6 +120,10 @@ struct conf {
     bool     rtsp;
     unsigned rtsp_transports; /* bits of enum conf_rtsp_transport */
     char    *rtsp_address;
+    unsigned rtsp_auth_methods; /* bits of enum conf_rtsp_auth; one at least */
+
+    int               auth_method; /* enum conf_auth_method */
+    struct conf_users auth_internal_users;
 
     bool                    webrtc;
     bool                    webrtc_encryption;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "conf/conf_internal.h"
+#include "conf/credential.h"
 #include "conf/path_check.h"
 #include "conf/quote.h"
 #include "conf/value.h"
@@ -118,6 +119,59 @@ static int refuse_global(struct checker *checker, const char *name, const char *
     return blame_value(checker, NULL, key, errmsg_set(checker->why, -EINVAL, "%s", text));
 }
 
+static int refuse_user(struct checker *checker, unsigned index, const char *text)
+{
+    struct conf_key key = { "authInternalUsers", (int)index };
+    return blame_value(checker, NULL, key, errmsg_set(checker->why, -EINVAL, "%s", text));
+}
+
+static int check_users(struct checker *checker)
+{
+    const struct conf_users *users = &checker->conf->auth_internal_users;
+    for (unsigned i = 0; i < users->count; i++) {
+        const struct conf_user *user = &users->items[i];
+        if (!user->user[0])
+            return refuse_user(checker, i, "empty usernames are not supported");
+        if (strcmp(user->user, "any") == 0 && user->pass[0])
+            return refuse_user(checker, i, "using a password with 'any' user is not supported");
+    }
+    return 0;
+}
+
+static int check_auth_method(struct checker *checker)
+{
+    if (checker->conf->auth_method == AUTH_METHOD_INTERNAL)
+        return 0;
+    struct conf_key key = { "authMethod", -1 };
+    return blame_value(checker, NULL, key,
+                       errmsg_set(checker->why, -ENOTSUP,
+                                  "'authMethod': http and jwt are not there yet in this version; "
+                                  "allowed: internal"));
+}
+
+static bool is_hashed(const char *text)
+{
+    struct credential credential;
+    return credential_parse(span_from_string(text), &credential) == 0 &&
+           credential_is_hashed(&credential);
+}
+
+/* An answer to a challenge is made of the password, so that has to be known. */
+static int check_rtsp_auth(struct checker *checker)
+{
+    const struct conf       *conf = checker->conf;
+    const struct conf_users *users = &conf->auth_internal_users;
+    if (!conf->rtsp_auth_methods)
+        return refuse_global(checker, "rtspAuthMethods",
+                             "at least one 'rtspAuthMethods' must be provided");
+    for (unsigned i = 0; conf->rtsp_auth_methods & RTSP_AUTH_DIGEST && i < users->count; i++) {
+        if (is_hashed(users->items[i].user) || is_hashed(users->items[i].pass))
+            return refuse_user(checker, i,
+                               "when RTSP digest is enabled, hashed credentials cannot be used");
+    }
+    return 0;
+}
+
 static int check_addresses(struct checker *checker)
 {
     const struct conf *conf = checker->conf;
@@ -197,6 +251,12 @@ int conf_complete(struct conf *conf, const struct conf_input *input, struct errm
 {
     struct checker checker = { conf, input, why };
     int            err = check_ranges(&checker);
+    if (err == 0)
+        err = check_auth_method(&checker);
+    if (err == 0)
+        err = check_users(&checker);
+    if (err == 0)
+        err = check_rtsp_auth(&checker);
     if (err == 0)
         err = check_addresses(&checker);
     if (err == 0)

@@ -106,47 +106,105 @@ static int read_variable(struct conf *conf, const struct variable *variable, str
     return read_key(SCOPE_GLOBAL, rest, value, conf, &setting, why);
 }
 
-/* The key that `WEBRTCICESERVERS2_1_URL` means as one of item 1 of that list, or NULL. */
-static const struct setting *find_member(const struct setting *setting, unsigned index,
-                                         struct span rest)
+static void print_upper(const char *text, struct buf *out)
 {
-    struct span name, digits;
-    uint64_t    number;
-    if (!is_upper(rest) || !span_next(&rest, '_', &name) || !span_next(&rest, '_', &digits))
-        return NULL;
-    if (!span_is_nocase(name, setting->name) || span_to_uint(digits, index, &number) < 0)
-        return NULL;
-    return number == index ? settings_find_member(setting, rest) : NULL;
+    for (; *text; text++)
+        buf_printf(out, "%c", toupper(*text));
 }
 
-static int read_item(const struct setting *setting, void *field, unsigned index, char **entries,
-                     const char *prefix, struct errmsg *why)
+/* The variables of a prefix, from the front, and where mistakes are told. */
+struct source {
+    char         **entries;
+    const char    *prefix;
+    struct errmsg *why;
+};
+
+/*
+ * The key that `PASS` means in an item, or the list within that `PERMISSIONS_0_ACTION` means, or
+ * NULL.
+ */
+static const struct setting *find_member(const struct setting *setting, struct span rest)
+{
+    const struct setting *member = is_upper(rest) ? settings_find_member(setting, rest) : NULL;
+    struct span           name, digits;
+    uint64_t              number;
+    if (member || !span_next(&rest, '_', &name) || !span_next(&rest, '_', &digits))
+        return member;
+    member = is_upper(name) ? settings_find_member(setting, name) : NULL;
+    if (!member || !member->members || span_to_uint(digits, member->max, &number) < 0)
+        return NULL;
+    return find_member(member, rest) ? member : NULL;
+}
+
+/* What each variable `NAME_INDEX_...` gives the item, or its lists of objects by being there. */
+static int read_keys(const struct source *source, const struct setting *setting, void *field,
+                     unsigned index, const char *name)
 {
     struct variable variable;
-    while (next_variable(&entries, prefix, &variable)) {
+    char          **entries = source->entries;
+    while (next_variable(&entries, name, &variable)) {
         void                 *item;
-        const struct setting *member = find_member(setting, index, variable.rest);
+        const struct setting *member = find_member(setting, variable.rest);
         if (!member)
             continue;
-        int err = value_get_item(setting, field, index, &item, why);
-        if (err == 0)
-            err = value_read_text(member, variable.value, setting_field(member, item), why);
+        int err = value_get_item(setting, field, index, &item, source->why);
+        if (err == 0 && span_is_nocase(variable.rest, member->name))
+            err = value_read_text(member, variable.value, setting_field(member, item), source->why);
         if (err < 0)
-            return errmsg_prefix(why, err, "%s", quote(variable.name).text);
+            return errmsg_prefix(source->why, err, "%s", quote(variable.name).text);
+    }
+    return 0;
+}
+
+static int read_items(const struct source *source, const struct setting *setting, void *field,
+                      const char *name);
+
+static int read_item(const struct source *source, const struct setting *setting, void *field,
+                     unsigned index, const char *name)
+{
+    void *item;
+    int   err = read_keys(source, setting, field, index, name);
+    if (err < 0 || index >= value_count_items(setting, field))
+        return err;
+    (void)value_get_item(setting, field, index, &item, NULL);
+    for (const struct setting *member = setting->members; member->name; member++) {
+        AUTO(buf_fini) struct buf inner = { 0 };
+        if (!member->members)
+            continue;
+        buf_append_string(&inner, name);
+        print_upper(member->name, &inner);
+        err = read_items(source, member, setting_field(member, item), buf_string(&inner));
+        if (err < 0)
+            return err;
     }
     return 0;
 }
 
 /* Items that are there are edited; others follow, up to an index that no variable has. */
-static int read_items(struct conf *conf, char **entries, const char *prefix, struct errmsg *why)
+static int read_items(const struct source *source, const struct setting *setting, void *field,
+                      const char *name)
+{
+    for (unsigned i = 0; i <= value_count_items(setting, field); i++) {
+        AUTO(buf_fini) struct buf inner = { 0 };
+        buf_printf(&inner, "%s_%u_", name, i);
+        int err = read_item(source, setting, field, i, buf_string(&inner));
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static int read_lists(const struct source *source, struct conf *conf)
 {
     for (const struct setting *setting = settings_of(SCOPE_GLOBAL); setting->name; setting++) {
-        void *field = setting_field(setting, conf);
-        for (unsigned i = 0; setting->members && i <= value_count_items(setting, field); i++) {
-            int err = read_item(setting, field, i, entries, prefix, why);
-            if (err < 0)
-                return err;
-        }
+        AUTO(buf_fini) struct buf name = { 0 };
+        if (!setting->members)
+            continue;
+        buf_append_string(&name, source->prefix);
+        print_upper(setting->name, &name);
+        int err = read_items(source, setting, setting_field(setting, conf), buf_string(&name));
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -160,7 +218,7 @@ static int read_prefix(struct conf *conf, char **entries, const char *prefix, st
         if (err < 0)
             return errmsg_prefix(why, err, "%s", quote(variable.name).text);
     }
-    return read_items(conf, entries, prefix, why);
+    return read_lists(&(struct source){ entries, prefix, why }, conf);
 }
 
 int conf_read_environment(struct conf *conf, const struct conf_input *input, struct errmsg *why)
@@ -183,12 +241,6 @@ static struct span find_variable(const struct conf_input *input, struct span nam
         }
     }
     return (struct span){ 0 };
-}
-
-static void print_upper(const char *text, struct buf *out)
-{
-    for (; *text; text++)
-        buf_printf(out, "%c", toupper(*text));
 }
 
 /* Only names that a variable's can be turned into. */

@@ -4,7 +4,7 @@
 #include "base/test.h"
 #include "conf/conf.h"
 
-enum { MAX_VARIABLES = 4 };
+enum { MAX_VARIABLES = 8 };
 
 static int load(const char *yaml, const char *const variables[], struct conf **out,
                 struct errmsg *why)
@@ -89,6 +89,27 @@ static void variables_come_over_the_file(void **state)
           "\nwebrtcICEServers2: [{url: stun:a, username: u, password: \"\", "
           "clientOnly: false}, {url: stun:b, username: \"\", password: \"\", "
           "clientOnly: false}]\n" },
+        { "users by their keys",
+          "",
+          { "MTX_AUTHINTERNALUSERS=", "MTX_AUTHINTERNALUSERS_0_USER=bob",
+            "MTX_AUTHINTERNALUSERS_0_PASS=secret", "MTX_AUTHINTERNALUSERS_0_IPS=::1,10.0.0.0/8",
+            "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_1_ACTION=publish",
+            "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_1_PATH=~^a=b",
+            "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_0_ACTION=read" },
+          "\nauthInternalUsers: [{user: bob, pass: secret, ips: [::1/128, 10.0.0.0/8], "
+          "permissions: [{action: read, path: \"\"}, {action: publish, path: \"~^a=b\"}]}]\n" },
+        { "users of the file are edited, one is added",
+          "authInternalUsers: [{user: a, permissions: [{action: read, path: x}]}]",
+          { "MTX_AUTHINTERNALUSERS_1_PERMISSIONS_0_ACTION=api", "MTX_AUTHINTERNALUSERS_1_USER=b",
+            "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_0_PATH=y" },
+          "\nauthInternalUsers: [{user: a, pass: \"\", ips: [], permissions: "
+          "[{action: read, path: y}]}, {user: b, pass: \"\", ips: [], permissions: "
+          "[{action: api, path: \"\"}]}]\n" },
+        { "the first of the default users is edited",
+          "",
+          { "MTX_AUTHINTERNALUSERS_0_USER=bob", "MTX_AUTHINTERNALUSERS_0_PERMISSIONS=" },
+          "\nauthInternalUsers: [{user: bob, pass: \"\", ips: [], permissions: []}, "
+          "{user: any, " },
         { "a value with =",
           "paths: {a: {source: redirect}}",
           { "MTX_PATHS_A_SOURCEREDIRECT=rtsp://h/?a=b" },
@@ -171,6 +192,14 @@ static void others_are_not_looked_at(void **state)
         "MTX_webrtcICEServers2_0_URL=x",
         "MTX_WEBRTCALLOWORIGINS_0=x",
         "MTX_WEBRTCICESERVERS2_0_URL_0=x",
+        "MTX_AUTHINTERNALUSERS_2_PERMISSIONS_0=x",
+        "MTX_AUTHINTERNALUSERS_2_PERMISSIONS_0_FOO=x",
+        "MTX_AUTHINTERNALUSERS_2_PERMISSIONS__ACTION=read",
+        "MTX_AUTHINTERNALUSERS_2_PERMISSIONS_0_action=read",
+        "MTX_AUTHINTERNALUSERS_2_permissions_0_ACTION=read",
+        "MTX_AUTHINTERNALUSERS_2_IPS_0_ACTION=read",
+        "MTX_AUTHINTERNALUSERS_2_PERMISSIONS_300_ACTION=read",
+        "MTX_AUTHINTERNALUSERS_3_PERMISSIONS_0_ACTION=read",
         NULL,
     };
     AUTO(conf_unref) struct conf *plain = NULL, *conf = NULL;
@@ -283,6 +312,29 @@ static void mistakes_name_the_variable(void **state)
           "webrtcICEServers2:\n  - url: stun:h\n  - username: u\n",
           { "MTX_WEBRTCICESERVERS2_0_USERNAME=u" },
           "f.yml:3:5: 'webrtcICEServers2[1].url' must be set" },
+        { "a key of an object in an object",
+          "",
+          { "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_0_ACTION=watch" },
+          "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_0_ACTION: 'watch' is not one of publish, read, "
+          "playback, api, metrics, pprof" },
+        { "a permission without its first key",
+          "",
+          { "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_3_PATH=x" },
+          "MTX_AUTHINTERNALUSERS_0_PERMISSIONS_3_PATH: "
+          "'authInternalUsers[0].permissions[3].action' must be set" },
+        { "a password that can't be one",
+          "",
+          { "MTX_AUTHINTERNALUSERS_0_PASS=hidden/hidden" },
+          "MTX_AUTHINTERNALUSERS_0_PASS: what is written here is not a credential; write letters, "
+          "digits and !$()*+.;<=>[]^_-{}@#&, or sha256:BASE64, or argon2:$argon2id$..." },
+        { "a password for everybody",
+          "",
+          { "MTX_AUTHINTERNALUSERS_0_PASS=hidden" },
+          "MTX_AUTHINTERNALUSERS_0_PASS: using a password with 'any' user is not supported" },
+        { "no way to show who one is",
+          "",
+          { "MTX_RTSPAUTHMETHODS=" },
+          "MTX_RTSPAUTHMETHODS: at least one 'rtspAuthMethods' must be provided" },
         { "no value", "", { "MTX_API" }, "MTX_API: '' is not a boolean; write yes or no" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

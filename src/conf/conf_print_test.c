@@ -19,6 +19,13 @@ static void what_is_printed_loads_as_the_same(void **state)
         "webrtcAdditionalHosts: ['', ':', 'a, b', '[::1]', '*', '5', 'no', '~', '- a']\n"
         "webrtcICEServers2: [{url: 'stun:h:1'}, {url: 'turn:h?a={b}', username: 'a\"b,c: d#',\n"
         "  password: '1234', clientOnly: yes}, {url: 'turns:', password: 'no'}]\n",
+        "rtspAuthMethods: [digest, basic]\n"
+        "authInternalUsers: [{user: '{a}', pass: '[#]', ips: ['::1', 10.1.2.3/8], permissions: [\n"
+        "  {action: read, path: '~^a\"b, c: #{1}$'}, {action: api}]}, {user: '5', permissions: "
+        "[]}]",
+        "authInternalUsers:\n- user: sha256:BPiZbadjt6lpsQKO4wB1aerzpjVIbdqyEdUSyFud+Ps=\n"
+        "  pass: argon2:$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$"
+        "wmmAHnj+Y5o2eftQ+rC7gYU99ICquHz5Tz8lN842UW8\n",
         "pathDefaults: {maxReaders: 3, source: demo}\npaths: {a: , b: {maxReaders: 3}}",
         "paths: {\"~^a\\\"b\\\\\\\\'#: \\t$\": , \"~\\xe4\\u2028\\x7f\": , yes: , 5: , ~: , null: "
         ", "

@@ -32,7 +32,8 @@ static const char introduction[] =
     "`MTX_PATHDEFAULTS_KEY` for a key of `pathDefaults`, `MTX_PATHS_NAME_KEY` for one of an entry "
     "of `paths` whose name has small letters, digits and no underscore. Lists are separated by "
     "commas. The keys of objects in a list are set one by one, by the object's number from 0 on "
-    "(`MTX_WEBRTCICESERVERS2_0_URL`): objects that the file has are changed, others added behind "
+    "(`MTX_WEBRTCICESERVERS2_0_URL`, `MTX_AUTHINTERNALUSERS_0_PERMISSIONS_1_ACTION`): objects that "
+    "the file has are changed, others added behind "
     "them; an empty `MTX_WEBRTCICESERVERS2` takes all away. "
     "Other variables are not looked at.\n"
     "\n"
@@ -50,6 +51,8 @@ static const char introduction[] =
     "| address | `127.0.0.1:9997`, `\"[::1]:9997\"`; `:9997` is every interface |\n"
     "| word, text | as it is; in quotes when it would be a number or a boolean |\n"
     "| URL | a text that begins with one of the words given |\n"
+    "| credential | letters, digits and ``!$()*+.;<=>[]^_-{}@#&``; or a hash: `sha256:` and "
+    "base64 of the digest, `argon2:` and a PHC string of argon2i or argon2id |\n"
     "| network | `10.0.0.0/8`, `\"2001:db8::/32\"`, or one address |\n"
     "| object | keys and values: `{url: \"stun:stun.example.com:3478\"}` |\n"
     "| list of words, texts, networks, objects | `[a, b]`; a list replaces the default, `[]` is "
@@ -83,16 +86,19 @@ static void print_row(const struct setting *setting, const char *prefix, const v
 }
 
 /* The keys of an item, with the defaults of one that is new. */
-static void print_members(const struct setting *setting, struct buf *out)
+static void print_members(const struct setting *setting, const char *prefix, struct buf *out)
 {
-    char                 prefix[VALUE_MAX_PATH];
+    char                 inner[VALUE_MAX_PATH];
     struct value_objects list = { 0 };
     void                *item;
     int                  err = value_get_item(setting, &list, 0, &item, NULL);
     ASSERT(err == 0);
-    (void)snprintf(prefix, sizeof(prefix), "%s[].", setting->name);
-    for (const struct setting *member = setting->members; member->name; member++)
-        print_row(member, prefix, item, out);
+    (void)snprintf(inner, sizeof(inner), "%s%s[].", prefix, setting->name);
+    for (const struct setting *member = setting->members; member->name; member++) {
+        print_row(member, inner, item, out);
+        if (member->members)
+            print_members(member, inner, out);
+    }
     value_fini(setting, &list);
 }
 
@@ -103,7 +109,7 @@ static void print_table(enum setting_scope scope, const void *defaults, struct b
     for (const struct setting *setting = settings_of(scope); setting->name; setting++) {
         print_row(setting, "", defaults, out);
         if (setting->members)
-            print_members(setting, out);
+            print_members(setting, "", out);
     }
 }
 

@@ -41,6 +41,30 @@ static void check_webrtc_defaults(const struct conf *conf, const char *name)
     CHECK(conf->webrtc_track_gather_timeout_ns == 2 * NS_PER_S, name);
 }
 
+static void check_user_defaults(const struct conf *conf, const char *name)
+{
+    static const int want[2][3] = {
+        { CONF_ACTION_PUBLISH, CONF_ACTION_READ, CONF_ACTION_PLAYBACK },
+        { CONF_ACTION_API, CONF_ACTION_METRICS, CONF_ACTION_PPROF },
+    };
+    CHECK(conf->auth_method == AUTH_METHOD_INTERNAL, name);
+    CHECK(conf->rtsp_auth_methods == RTSP_AUTH_BASIC, name);
+    CHECK(conf->auth_internal_users.count == 2, name);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct conf_user *user = &conf->auth_internal_users.items[i];
+        CHECK(strcmp(user->user, "any") == 0 && strcmp(user->pass, "") == 0, name);
+        CHECK(user->permissions.count == 3, name);
+        for (unsigned k = 0; k < 3; k++) {
+            CHECK(user->permissions.items[k].action == want[i][k], name);
+            CHECK(strcmp(user->permissions.items[k].path, "") == 0, name);
+        }
+    }
+    const struct conf_list *here = &conf->auth_internal_users.items[1].ips;
+    CHECK(conf->auth_internal_users.items[0].ips.count == 0 && here->count == 2, name);
+    CHECK(strcmp(here->items[0], "127.0.0.1/32") == 0, name);
+    CHECK(strcmp(here->items[1], "::1/128") == 0, name);
+}
+
 static void nothing_gives_the_defaults(void **state)
 {
     static const char *const texts[] = { "",
@@ -58,6 +82,7 @@ static void nothing_gives_the_defaults(void **state)
         CHECK(!conf->api && !conf->metrics && !conf->pprof && conf->rtsp, texts[i]);
         CHECK(strcmp(conf->rtsp_address, ":8554") == 0, texts[i]);
         CHECK(conf->rtsp_transports == 7, texts[i]);
+        check_user_defaults(conf, texts[i]);
         CHECK(conf->workers == 0, texts[i]);
         CHECK(conf->rtcp_report_period_ns == 3 * NS_PER_S, texts[i]);
         CHECK(conf->frame_hold_ns == NS_PER_MS, texts[i]);
@@ -212,6 +237,49 @@ static void mistakes_are_told_with_their_place(void **state)
         { "an object without its first key",
           "webrtcICEServers2:\n  - url: stun:h\n  - username: a\n    password: hidden\n",
           "f.yml:3:5: 'webrtcICEServers2[1].url' must be set" },
+        { "a user without a name", "authInternalUsers:\n  - user: a\n  - pass: hidden\n",
+          "f.yml:3:5: empty usernames are not supported" },
+        { "a password for everybody", "authInternalUsers:\n  - {user: any, pass: hidden}\n",
+          "f.yml:2:5: using a password with 'any' user is not supported" },
+        { "a password in characters that it can't have",
+          "authInternalUsers:\n  - user: a\n    pass: hidden hidden\n",
+          "f.yml:3:11: 'authInternalUsers[0].pass': what is written here is not a credential; "
+          "write letters, digits and !$()*+.;<=>[]^_-{}@#&, or sha256:BASE64, or "
+          "argon2:$argon2id$..." },
+        { "a password that is a number", "authInternalUsers: [{user: a, pass: 12345}]",
+          "f.yml:1:37: 'authInternalUsers[0].pass': a number is not a credential; "
+          "write letters, digits and !$()*+.;<=>[]^_-{}@#&, or sha256:BASE64, or "
+          "argon2:$argon2id$..." },
+        { "a hash that is none", "authInternalUsers: [{user: a, pass: 'sha256:hidden'}]",
+          "f.yml:1:37: 'authInternalUsers[0].pass': what is written here is not a credential; "
+          "write letters, digits and !$()*+.;<=>[]^_-{}@#&, or sha256:BASE64, or "
+          "argon2:$argon2id$..." },
+        { "an action of a permission",
+          "authInternalUsers:\n- user: a\n  permissions:\n  - action: read\n  - action: watch\n",
+          "f.yml:5:13: 'authInternalUsers[0].permissions[1].action': 'watch' is not one of "
+          "publish, read, playback, api, metrics, pprof" },
+        { "a permission for nothing", "authInternalUsers: [{user: a, permissions: [{path: x}]}]",
+          "f.yml:1:21: 'authInternalUsers[0].permissions[0].action' must be set" },
+        { "a key of a permission",
+          "authInternalUsers: [{user: a, permissions: [{action: read, paths: x}]}]",
+          "f.yml:1:60: 'authInternalUsers[0].permissions[0]': 'paths' is not a setting known "
+          "here" },
+        { "permissions that are words", "authInternalUsers: [{user: a, permissions: [read]}]",
+          "f.yml:1:45: 'authInternalUsers[0].permissions[0]': a text is not an object; write "
+          "{key: value, ...}" },
+        { "networks of a user", "authInternalUsers: [{user: a, ips: }]",
+          "f.yml:1:31: 'authInternalUsers[0].ips': nothing is not a list; write [a, b], or [] for "
+          "none" },
+        { "no way to show who one is", "rtspAuthMethods: []",
+          "f.yml:1:18: at least one 'rtspAuthMethods' must be provided" },
+        { "digest with a hashed password",
+          "rtspAuthMethods: [digest]\nauthInternalUsers:\n- user: a\n"
+          "  pass: sha256:10/w7o2juYBrGMh32/KbveULW9jk2tejpyUAD+uC6PE=\n",
+          "f.yml:3:3: when RTSP digest is enabled, hashed credentials cannot be used" },
+        { "digest with a hashed name",
+          "rtspAuthMethods: [basic, digest]\nauthInternalUsers:\n"
+          "- user: sha256:BPiZbadjt6lpsQKO4wB1aerzpjVIbdqyEdUSyFud+Ps=\n",
+          "f.yml:3:3: when RTSP digest is enabled, hashed credentials cannot be used" },
         { "no WebRTC address", "webrtcAddress: ''\n",
           "f.yml:1:16: 'webrtcAddress' must be set when WebRTC is enabled" },
         { "nowhere to connect to", "webrtc: yes\nwebrtcLocalUDPAddress: ''\n",
@@ -259,6 +327,20 @@ static void mistakes_are_told_with_their_place(void **state)
     }
 }
 
+static void other_methods_are_not_there_yet(void **state)
+{
+    static const char *const names[] = { "http", "jwt" };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        AUTO(buf_fini) struct buf yaml = { 0 };
+        struct conf              *conf = NULL;
+        struct errmsg             why = { "" };
+        buf_printf(&yaml, "\nauthMethod: %s", names[i]);
+        assert_int_equal(load(buf_string(&yaml), &conf, &why), -ENOTSUP);
+        assert_string_equal(why.text, "f.yml:2:13: 'authMethod': http and jwt are not there yet in "
+                                      "this version; allowed: internal");
+    }
+}
+
 static void webrtc_that_is_off_may_have_gaps(void **state)
 {
     static const char *const cases[] = {
@@ -285,6 +367,8 @@ static void lists_and_texts_have_limits(void **state)
     } cases[] = {
         { "webrtcAdditionalHosts", "a", CONF_MAX_LIST,
           "f.yml:1:24: 'webrtcAdditionalHosts': more than 256 items" },
+        { "authInternalUsers", "{user: a}", CONF_MAX_USERS,
+          "f.yml:1:20: 'authInternalUsers': more than 1024 items" },
         { "webrtcICEServers2", "{url: 'stun:h'}", CONF_MAX_ICE_SERVERS,
           "f.yml:1:20: 'webrtcICEServers2': more than 32 items" },
     };
@@ -403,7 +487,7 @@ static void the_sample_file_is_right(void **state)
     CHECK(conf_load(path, NULL, &conf, &why) == 0, why.text);
     assert_string_equal(conf_find_path(conf, BYTES("demo"), NULL)->source, "demo");
     assert_string_equal(conf_find_path(conf, BYTES("other"), NULL)->source, "publisher");
-    assert_true(conf->api && conf->metrics && conf->pprof);
+    assert_false(conf->api || conf->metrics || conf->pprof);
     conf = conf_unref(conf);
 }
 
@@ -440,7 +524,8 @@ static void too_many_paths_are_refused(void **state)
 }
 
 TESTS(nothing_gives_the_defaults, paths_inherit_what_they_do_not_set, aliases_and_merges_fill_paths,
-      aliases_and_merges_fill_objects, webrtc_is_set_up, webrtc_that_is_off_may_have_gaps,
-      lists_and_texts_have_limits, mistakes_are_told_with_their_place,
-      null_keeps_plain_values_and_empties_durations, booleans_of_yaml_1_1, references_are_counted,
-      files_are_read, the_sample_file_is_right, ten_thousand_paths_load, too_many_paths_are_refused)
+      aliases_and_merges_fill_objects, webrtc_is_set_up, other_methods_are_not_there_yet,
+      webrtc_that_is_off_may_have_gaps, lists_and_texts_have_limits,
+      mistakes_are_told_with_their_place, null_keeps_plain_values_and_empties_durations,
+      booleans_of_yaml_1_1, references_are_counted, files_are_read, the_sample_file_is_right,
+      ten_thousand_paths_load, too_many_paths_are_refused)

@@ -55,6 +55,33 @@ int network_parse(struct span text, struct network *out)
     return 0;
 }
 
+/* The bytes of an IP address, as its family's networks hold them; NULL for no IP. */
+static const uint8_t *host_of(const struct address *address, int *family)
+{
+    if (address->storage.ss_family == AF_INET) {
+        *family = AF_INET;
+        return (const uint8_t *)&((const struct sockaddr_in *)&address->storage)->sin_addr;
+    }
+    if (address->storage.ss_family != AF_INET6)
+        return NULL;
+    const struct in6_addr *host = &((const struct sockaddr_in6 *)&address->storage)->sin6_addr;
+    bool                   is_v4 = IN6_IS_ADDR_V4MAPPED(host);
+    *family = is_v4 ? AF_INET : AF_INET6;
+    return host->s6_addr + (is_v4 ? 12 : 0);
+}
+
+bool network_contains(const struct network *network, const struct address *address)
+{
+    int            family;
+    const uint8_t *host = host_of(address, &family);
+    if (!host || family != network->family)
+        return false;
+    size_t whole = network->prefix / 8, bits = network->prefix % 8;
+    if (memcmp(host, network->address, whole) != 0)
+        return false;
+    return bits == 0 || (host[whole] ^ network->address[whole]) >> (8 - bits) == 0;
+}
+
 void network_format(const struct network *network, char out[NETWORK_TEXT])
 {
     char        text[INET6_ADDRSTRLEN];

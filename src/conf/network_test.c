@@ -65,6 +65,42 @@ static void families_and_prefixes_are_told(void **state)
     }
 }
 
+static void hosts_are_in_their_networks(void **state)
+{
+    static const struct {
+        const char *network, *address;
+        bool        want;
+    } cases[] = {
+        { "127.0.0.1", "127.0.0.1:80", true },
+        { "127.0.0.1", "127.0.0.2:80", false },
+        { "127.0.0.1", "[::ffff:127.0.0.1]:80", true },
+        { "127.0.0.1", "[::1]:80", false },
+        { "10.0.0.0/8", "10.255.255.255:1", true },
+        { "10.0.0.0/8", "11.0.0.0:1", false },
+        { "192.0.2.128/25", "192.0.2.128:1", true },
+        { "192.0.2.128/25", "192.0.2.127:1", false },
+        { "0.0.0.0/0", "255.1.2.3:1", true },
+        { "0.0.0.0/0", "[2001:db8::1]:1", false },
+        { "::/0", "[2001:db8::1]:1", true },
+        { "::/0", "10.0.0.1:1", false },
+        { "::/0", "[::ffff:10.0.0.1]:1", false },
+        { "2001:db8::/33", "[2001:db8:7fff::1]:1", true },
+        { "2001:db8::/33", "[2001:db8:8000::1]:1", false },
+        { "::1", "[::1]:1", true },
+        { "::1", "[::2]:1", false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct network network;
+        struct address address;
+        CHECK(network_parse(span_from_string(cases[i].network), &network) == 0, cases[i].network);
+        CHECK(address_parse(cases[i].address, &address, NULL) == 0, cases[i].address);
+        CHECK(network_contains(&network, &address) == cases[i].want, cases[i].address);
+    }
+    struct network any = { .family = AF_INET };
+    struct address other = { .storage.ss_family = AF_UNIX };
+    assert_false(network_contains(&any, &other));
+}
+
 static void other_texts_are_refused(void **state)
 {
     static const struct span cases[] = {
@@ -99,4 +135,4 @@ static void other_texts_are_refused(void **state)
 }
 
 TESTS(networks_are_read_and_written_as_cidrs, families_and_prefixes_are_told,
-      other_texts_are_refused)
+      hosts_are_in_their_networks, other_texts_are_refused)

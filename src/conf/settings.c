@@ -23,10 +23,33 @@ static const struct choice log_levels[] = {
     { 0 },
 };
 
+static const struct choice auth_methods[] = {
+    { .name = "http", .value = AUTH_METHOD_HTTP },
+    { .name = "internal", .value = AUTH_METHOD_INTERNAL },
+    { .name = "jwt", .value = AUTH_METHOD_JWT },
+    { 0 },
+};
+
+static const struct choice actions[] = {
+    { .name = "publish", .value = CONF_ACTION_PUBLISH },
+    { .name = "read", .value = CONF_ACTION_READ },
+    { .name = "playback", .value = CONF_ACTION_PLAYBACK },
+    { .name = "api", .value = CONF_ACTION_API },
+    { .name = "metrics", .value = CONF_ACTION_METRICS },
+    { .name = "pprof", .value = CONF_ACTION_PPROF },
+    { 0 },
+};
+
 static const struct choice gop_caches[] = {
     { .name = "no", .value = GOP_CACHE_NO, .is_bare = true },
     { .name = "webrtc", .value = GOP_CACHE_WEBRTC },
     { .name = "all", .value = GOP_CACHE_ALL },
+    { 0 },
+};
+
+static const struct choice rtsp_auth_methods[] = {
+    { .name = "basic", .value = RTSP_AUTH_BASIC },
+    { .name = "digest", .value = RTSP_AUTH_DIGEST },
     { 0 },
 };
 
@@ -48,6 +71,8 @@ static const struct choice ice_schemes[] = {
 #define GLOBAL(field)      SCOPE_GLOBAL, FIELD(conf, field)
 #define PATH(field)        SCOPE_PATH, FIELD(conf_path, field)
 #define ICE_SERVER(field)  SCOPE_ITEM, FIELD(conf_ice_server, field)
+#define USER(field)        SCOPE_ITEM, FIELD(conf_user, field)
+#define PERMISSION(field)  SCOPE_ITEM, FIELD(conf_permission, field)
 
 /* The allowed values; what stands behind them in a row is how a change is applied. */
 #define ANY                      .unit = NULL
@@ -61,7 +86,35 @@ static const struct choice ice_schemes[] = {
 #define OBJECTS(type, rows, most)                                                                  \
     .members = (rows), .item_size = sizeof(struct type), COUNT_OF("items", 0, most)
 
+/* Anybody may watch and publish; the rest is for this machine. */
+static const char default_users[] =
+    "[{user: any, permissions: [{action: publish}, {action: read}, {action: playback}]},"
+    " {user: any, ips: [127.0.0.1, '::1'],"
+    "  permissions: [{action: api}, {action: metrics}, {action: pprof}]}]";
+
 /* clang-format off */
+static const struct setting permission_rows[] = {
+    { "action", SET_ENUM, PERMISSION(action), NULL, ONE_OF(actions), APPLY_AT_ONCE,
+      "What may be done." },
+    { "path", SET_STRING, PERMISSION(path), "", TEXT, APPLY_AT_ONCE,
+      "On which path, for the first three: its name, `~` and an expression, or nothing: "
+      "on any." },
+    { 0 },
+};
+
+static const struct setting user_rows[] = {
+    { "user", SET_CREDENTIAL, USER(user), "", TEXT, APPLY_AT_ONCE,
+      "The name, or its hash; `any`: everybody, with a name or without." },
+    { "pass", SET_CREDENTIAL, USER(pass), "", SECRET, APPLY_AT_ONCE,
+      "The password, or its hash; `\"\"`: any will do." },
+    { "ips", SET_NETWORKS, USER(ips), "", ITEMS, APPLY_AT_ONCE,
+      "Where the user may come from; `[]`: from anywhere." },
+    { "permissions", SET_OBJECTS, USER(permissions), "[]",
+      OBJECTS(conf_permission, permission_rows, CONF_MAX_LIST), APPLY_AT_ONCE,
+      "What the user may do." },
+    { 0 },
+};
+
 static const struct setting ice_server_rows[] = {
     { "url", SET_URL, ICE_SERVER(url), "", BEGINS_WITH(ice_schemes), APPLY_NEW_CONNECTIONS,
       "Where the server is." },
@@ -80,6 +133,13 @@ static const struct setting global_rows[] = {
       "Runs the control API." },
     { "apiAddress", SET_ADDRESS, GLOBAL(api_address), ":9997", ANY, APPLY_RESTART_API,
       "Where the control API listens (HTTP)." },
+    { "authInternalUsers", SET_OBJECTS, GLOBAL(auth_internal_users), default_users,
+      OBJECTS(conf_user, user_rows, CONF_MAX_USERS), APPLY_AT_ONCE,
+      "Who may do what: something is allowed when one of these allows it." },
+    { "authMethod", SET_ENUM, GLOBAL(auth_method), "internal", ONE_OF(auth_methods),
+      APPLY_AT_ONCE,
+      "Who decides on it: `internal` is the list `authInternalUsers`; the others are not there "
+      "yet in this version." },
     { "frameHold", SET_DURATION, GLOBAL(frame_hold_ns), "1ms",
       FROM_TO(0, 100 * NS_PER_MS), APPLY_NEW_CONNECTIONS,
       "Waits that long for the rest of a video frame that comes packet by packet, "
@@ -117,6 +177,9 @@ static const struct setting global_rows[] = {
       "Runs the RTSP server." },
     { "rtspAddress", SET_ADDRESS, GLOBAL(rtsp_address), ":8554", ANY, APPLY_RESTART_RTSP,
       "Where the RTSP server listens (TCP)." },
+    { "rtspAuthMethods", SET_BITS, GLOBAL(rtsp_auth_methods), "basic",
+      ONE_OF(rtsp_auth_methods), APPLY_NEW_CONNECTIONS,
+      "How RTSP clients may show who they are; digest needs passwords in plain." },
     { "rtspTransports", SET_BITS, GLOBAL(rtsp_transports), "multicast,tcp,udp",
       ONE_OF(rtsp_transports), APPLY_NEW_CONNECTIONS,
       "How RTSP clients may ask for media to be carried." },
@@ -139,7 +202,7 @@ static const struct setting global_rows[] = {
     { "webrtcHandshakeTimeout", SET_DURATION, GLOBAL(webrtc_handshake_timeout_ns), "10s",
       FROM_TO(1, YEARS_100), APPLY_NEW_CONNECTIONS,
       "A session that is not connected that long after it was asked for is closed." },
-    { "webrtcICEServers2", SET_OBJECTS, GLOBAL(webrtc_ice_servers), "",
+    { "webrtcICEServers2", SET_OBJECTS, GLOBAL(webrtc_ice_servers), "[]",
       OBJECTS(conf_ice_server, ice_server_rows, CONF_MAX_ICE_SERVERS), APPLY_NEW_CONNECTIONS,
       "STUN and TURN servers, for clients that can't reach this machine directly." },
     { "webrtcIPsFromInterfaces", SET_BOOL, GLOBAL(webrtc_ips_from_interfaces), "yes", ANY,

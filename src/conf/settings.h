@@ -18,6 +18,7 @@ enum setting_type {
     SET_ADDRESS,    /* char *, host:port, or empty */
     SET_BITS,       /* unsigned: a list of choices */
     SET_BOOL,       /* bool */
+    SET_CREDENTIAL, /* char *, as credential.h has it */
     SET_DURATION,   /* int64_t, ns */
     SET_ENUM,       /* int: one of the choices */
     SET_INT,        /* int64_t */
@@ -62,7 +63,8 @@ struct setting {
     enum setting_type     type;
     enum setting_scope    scope;
     size_t                offset, size; /* of the field */
-    const char           *initial;      /* the default, as the environment would write it */
+    const char           *initial;      /* the default, as the environment would write it, or a
+                                           file for SET_OBJECTS; NULL: a word that must be given */
     const struct choice  *choices;
     int64_t               min, max; /* of a number, of a text's bytes, of a list's items;
                                        both 0: no limits */

@@ -40,8 +40,12 @@ struct culprit {
 static struct culprit name_text(const struct setting *setting, struct span text)
 {
     struct culprit out;
-    ptrdiff_t      colon = type_of(setting)->hides_rest ? span_find(text, ':') : -1;
-    struct span    shown = colon < 0 ? text : span_first(text, (size_t)colon + 1);
+    if (setting->is_secret) {
+        (void)snprintf(out.text, sizeof(out.text), "what is written here");
+        return out;
+    }
+    ptrdiff_t   colon = type_of(setting)->hides_rest ? span_find(text, ':') : -1;
+    struct span shown = colon < 0 ? text : span_first(text, (size_t)colon + 1);
     (void)snprintf(out.text, sizeof(out.text), "'%s%s'", quote(shown).text,
                    shown.len < text.len ? "..." : "");
     return out;
@@ -138,6 +142,24 @@ int value_read_text(const struct setting *setting, struct span text, void *field
     int         err = type_of(setting)->is_list ? parse_list(setting, text, &read, why)
                                                 : parse_text(setting, text, &read, why);
     return commit(setting, &read, err, field);
+}
+
+static int read_initial_objects(const struct setting *setting, void *field)
+{
+    AUTO(yaml_tree_destroy) struct yaml_tree *tree = NULL;
+    struct value_place                        place;
+    int err = yaml_parse("default", span_from_string(setting->initial), &tree, NULL);
+    return err < 0 ? err : value_read_node(setting, yaml_tree_root(tree), field, &place, NULL);
+}
+
+void value_read_initial(const struct setting *setting, void *field)
+{
+    if (!setting->initial)
+        return;
+    int err = setting->members
+                  ? read_initial_objects(setting, field)
+                  : value_read_text(setting, span_from_string(setting->initial), field, NULL);
+    ASSERT(err == 0);
 }
 
 /* A scalar of its own, or an item of a list. */

@@ -15,7 +15,7 @@
 #include "conf/settings.h"
 #include "conf/yaml.h"
 
-/** How each list of objects in struct conf is laid out. */
+/** How each list of objects in struct conf, and in an object, is laid out. */
 struct value_objects {
     unsigned count;
     void    *items;
@@ -36,6 +36,9 @@ struct value_place {
  */
 int value_read_text(const struct setting *setting, struct span text, void *field,
                     struct errmsg *why);
+
+/** Reads the row's default into a field of zeros, which stays so when there is none. */
+void value_read_initial(const struct setting *setting, void *field);
 
 /**
  * Reads a node, without coercion: a number is no string. Null keeps what is there, empties a

@@ -5,21 +5,22 @@
 #include "base/mem.h"
 #include "conf/value_internal.h"
 
-_Static_assert(sizeof(struct value_objects) == sizeof(struct conf_ice_servers) &&
-                   offsetof(struct value_objects, items) ==
-                       offsetof(struct conf_ice_servers, items),
-               "a list of objects is a count and its items");
+#define ASSERT_LAYOUT(list)                                                                        \
+    _Static_assert(sizeof(struct value_objects) == sizeof(list) &&                                 \
+                       offsetof(struct value_objects, items) == offsetof(list, items),             \
+                   "a list of objects is a count and its items")
+
+ASSERT_LAYOUT(struct conf_ice_servers);
+ASSERT_LAYOUT(struct conf_permissions);
+ASSERT_LAYOUT(struct conf_users);
 
 static void *add_item(const struct setting *setting, struct value_objects *objects)
 {
     objects->items = mem_resize(objects->items, (objects->count + 1) * setting->item_size);
     void *item = (char *)objects->items + objects->count++ * setting->item_size;
     memset(item, 0, setting->item_size);
-    for (const struct setting *member = setting->members; member->name; member++) {
-        int err = value_read_text(member, span_from_string(member->initial),
-                                  setting_field(member, item), NULL);
-        ASSERT(err == 0);
-    }
+    for (const struct setting *member = setting->members; member->name; member++)
+        value_read_initial(member, setting_field(member, item));
     return item;
 }
 

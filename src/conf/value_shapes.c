@@ -52,6 +52,17 @@ static int check_number(const struct setting *setting, const char *name, const u
                       buf_string(&range), buf_string(&given));
 }
 
+/* Only a key without a default is left at none of its words. */
+static int check_choice(const struct setting *setting, const char *name, const union field *field,
+                        int *item, struct errmsg *why)
+{
+    for (const struct choice *choice = setting->choices; choice->name; choice++) {
+        if (choice->value == field->choice)
+            return 0;
+    }
+    return errmsg_set(why, -EINVAL, "'%s' must be set", name);
+}
+
 static int check_string(const struct setting *setting, const char *name, const union field *field,
                         int *item, struct errmsg *why)
 {
@@ -153,7 +164,7 @@ static int check_objects(const struct setting *setting, const char *name, const 
 }
 
 const struct value_shape shape_bool = { sizeof(bool), NULL, NULL, NULL };
-const struct value_shape shape_choice = { sizeof(int), NULL, NULL, NULL };
+const struct value_shape shape_choice = { sizeof(int), NULL, NULL, check_choice };
 const struct value_shape shape_bits = { sizeof(unsigned), NULL, NULL, NULL };
 const struct value_shape shape_number = { sizeof(int64_t), NULL, NULL, check_number };
 const struct value_shape shape_string = { sizeof(char *), string_equal, string_fini, check_string };

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
+#include "conf/credential.h"
 #include "conf/network.h"
 #include "conf/units.h"
 #include "conf/value_internal.h"
@@ -47,6 +48,15 @@ static int parse_int(const struct setting *setting, struct span text, union fiel
 static void print_int(const struct setting *setting, const union field *field, struct buf *out)
 {
     buf_printf(out, "%" PRId64, field->number);
+}
+
+static int parse_credential(const struct setting *setting, struct span text, union field *field)
+{
+    struct credential credential;
+    if (credential_parse(text, &credential) < 0)
+        return -EINVAL;
+    field->string = span_to_string(text);
+    return 0;
 }
 
 static int parse_duration(const struct setting *setting, struct span text, union field *field)
@@ -198,6 +208,12 @@ const struct value_type value_types[SETTING_TYPE_COUNT] = {
         .name = "boolean", .shape = &shape_bool, .keeps_on_null = true,
         .expects = "is not a boolean; write yes or no",
         .parse = parse_bool, .print = print_bool,
+    },
+    [SET_CREDENTIAL] = {
+        .name = "credential", .shape = &shape_string, .kinds = KIND(STRING), .keeps_on_null = true,
+        .expects = "is not a credential; write letters, digits and !$()*+.;<=>[]^_-{}@#&, or "
+                   "sha256:BASE64, or argon2:$argon2id$...",
+        .parse = parse_credential, .print = print_string,
     },
     [SET_DURATION] = {
         .name = "duration", .shape = &shape_number, .kinds = KIND(STRING) | KIND(NULL),

@@ -15,21 +15,28 @@ OURS = {"frameHold", "gopCache", "gopCacheMaxSize", "readerQueueMaxSize", "reade
 WORDS = {"yes": "true", "no": "false"}
 
 
-def keys_of(text: str) -> dict[str, str]:
+def words_of(value: str) -> list[str]:
+    """The values in lists and objects, in a line or in several; an address is a network."""
+    words = re.findall(r"""[^\s,\[\]{}'"]+""", value)
+    words = [word for word in words if word != "-" and not word.endswith(":")]
+    return [WORDS.get(word, re.sub(r"/32$|/128$", "", word)) for word in words]
+
+
+def keys_of(text: str) -> dict[str, list[str]]:
     """`key: value` at the top and below `pathDefaults:`, values in one spelling."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     section = ""
     for line in text.splitlines():
-        match = re.match(r"( *)(\w+): *(.*?) *(?:#.*)?$", line)
-        if not match:
-            continue
-        indent, key, value = len(match[1]), match[2], match[3].strip('"')
-        if indent == 0:
-            section = key
-        if indent == 0 or (indent == 2 and section == "pathDefaults"):
-            words = sorted(WORDS.get(word, word) for word in re.findall(r"[^\s,\[\]]+", value))
-            found[f"{'pathDefaults.' if indent else ''}{key}"] = ",".join(words)
-    return found
+        line = re.sub(r"(^| )#.*", "", line)
+        match = re.match(r"( *)(\w+):(?= |$)(.*)", line)
+        if match and not match[1]:
+            section = match[2]
+            found[section] = words_of(match[3])
+        elif match and len(match[1]) == 2 and section == "pathDefaults":
+            found[f"pathDefaults.{match[2]}"] = words_of(match[3])
+        elif section:
+            found[section] += words_of(line)
+    return {key: sorted(words) for key, words in found.items()}
 
 
 def test_keys_have_the_defaults_of_mediamtx(millrace_bin: Path, folder: Path) -> None:
