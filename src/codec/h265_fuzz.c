@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned         flags = h265_inspect(seen.payload);
     h265_visit_params(seen.payload, on_param, &seen);
     ASSERT((seen.params > 0) == ((flags & CODEC_HAS_PARAMS) != 0));
-    if (h265_parse_sps(seen.payload, &picture) == 0) {
+    bool is_sps = h265_parse_sps(seen.payload, &picture) == 0;
+    ASSERT(is_sps || !h265_keeps_order(seen.payload));
+    if (is_sps) {
         ASSERT(picture.width > 0 && picture.width <= H26X_MAX_SIDE);
         ASSERT(picture.height > 0 && picture.height <= H26X_MAX_SIDE);
     }

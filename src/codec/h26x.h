@@ -83,6 +83,14 @@ int h264_parse_sps(struct span nal, struct h26x_size *out);
 int h265_parse_sps(struct span nal, struct h26x_size *out);
 
 /**
+ * Does a whole SPS rule B-frames out: do all pictures come in the order in which they are shown?
+ * False proves nothing: what an encoder announces is a bound, and many announce one that they
+ * never use, or none.
+ */
+bool h264_keeps_order(struct span nal);
+bool h265_keeps_order(struct span nal);
+
+/**
  * The next NAL unit of an Annex B stream (00 00 01), cut off `*rest`; never empty, without start
  * code and trailing zeros. Bytes before the first start code are passed over. False at the end.
  */

@@ -138,7 +138,8 @@ static uint32_t h264_read_chroma(struct bits *bits)
     return format;
 }
 
-static void h264_skip_picture_order(struct bits *bits)
+/* Returns pic_order_cnt_type. */
+static uint32_t h264_skip_picture_order(struct bits *bits)
 {
     uint32_t type = read_ue(bits, 2);
     if (type == 0) {
@@ -151,19 +152,28 @@ static void h264_skip_picture_order(struct bits *bits)
         for (uint32_t i = 0; i < frames && !bits->is_bad; i++)
             (void)read_se(bits);
     }
+    return type;
 }
 
-int h264_parse_sps(struct span nal, struct h26x_size *out)
+/* What is read of an SPS of H264; `bits` then stands before the VUI, if there is one. */
+struct h264_sps {
+    struct bits      bits;
+    uint32_t         profile, order_type;
+    bool             has_vui;
+    struct h26x_size size;
+};
+
+static int h264_read_sps(struct span nal, struct h264_sps *out)
 {
     if (nal.len < 4 || (nal.p[0] & 0x1f) != H264_NAL_SPS)
         return -EBADMSG;
     struct bits bits = { .rest = span_skip(nal, 1) };
-    uint32_t    profile = read_bits(&bits, 8);
+    out->profile = read_bits(&bits, 8);
     skip_bits(&bits, 16);
     (void)read_ue(&bits, 31); /* seq_parameter_set_id */
-    uint32_t chroma = h264_has_chroma_format(profile) ? h264_read_chroma(&bits) : 1;
+    uint32_t chroma = h264_has_chroma_format(out->profile) ? h264_read_chroma(&bits) : 1;
     skip_ue(&bits); /* log2_max_frame_num_minus4 */
-    h264_skip_picture_order(&bits);
+    out->order_type = h264_skip_picture_order(&bits);
     skip_ue(&bits); /* max_num_ref_frames */
     skip_bits(&bits, 1);
     uint64_t width = 16 * ((uint64_t)read_ue(&bits, H26X_MAX_SIDE / 16) + 1);
@@ -174,7 +184,82 @@ int h264_parse_sps(struct span nal, struct h26x_size *out)
     struct crop crop = { .unit_x = sub_width[chroma], .unit_y = sub_height[chroma] * rows };
     if (read_bits(&bits, 1))
         read_crop(&bits, &crop);
-    return finish(&bits, width, 16 * units * rows, &crop, out);
+    int err = finish(&bits, width, 16 * units * rows, &crop, &out->size);
+    out->has_vui = read_bits(&bits, 1); /* the size counts, even when the set ends here */
+    out->bits = bits;
+    return err;
+}
+
+int h264_parse_sps(struct span nal, struct h26x_size *out)
+{
+    struct h264_sps sps;
+    int             err = h264_read_sps(nal, &sps);
+    if (err == 0)
+        *out = sps.size;
+    return err;
+}
+
+/* H264, section E.1.2. */
+static void h264_skip_hrd(struct bits *bits)
+{
+    uint32_t count = read_ue(bits, 31) + 1;
+    skip_bits(bits, 8);
+    for (uint32_t i = 0; i < count && !bits->is_bad; i++) {
+        skip_ue(bits); /* bit_rate_value_minus1 */
+        skip_ue(bits); /* cpb_size_value_minus1 */
+        skip_bits(bits, 1);
+    }
+    skip_bits(bits, 20);
+}
+
+/* H264, section E.1.1, up to the bitstream restriction. */
+static void h264_skip_vui(struct bits *bits)
+{
+    enum { EXTENDED_SAR = 255 };
+    if (read_bits(bits, 1)) /* aspect_ratio_info_present_flag */
+        skip_bits(bits, read_bits(bits, 8) == EXTENDED_SAR ? 32 : 0);
+    skip_bits(bits, read_bits(bits, 1)); /* overscan */
+    if (read_bits(bits, 1)) {            /* video_signal_type */
+        skip_bits(bits, 4);
+        skip_bits(bits, read_bits(bits, 1) ? 24 : 0); /* colour_description */
+    }
+    if (read_bits(bits, 1)) { /* chroma_loc_info */
+        skip_ue(bits);
+        skip_ue(bits);
+    }
+    skip_bits(bits, read_bits(bits, 1) ? 65 : 0); /* timing_info */
+    uint32_t has_nal_hrd = read_bits(bits, 1);
+    if (has_nal_hrd)
+        h264_skip_hrd(bits);
+    uint32_t has_vcl_hrd = read_bits(bits, 1);
+    if (has_vcl_hrd)
+        h264_skip_hrd(bits);
+    skip_bits(bits, has_nal_hrd | has_vcl_hrd); /* low_delay_hrd_flag */
+    skip_bits(bits, 1);                         /* pic_struct_present_flag */
+}
+
+/* Section E.2.1: without a restriction, any order that the buffer allows. */
+static bool h264_restricts_reordering(struct bits *bits)
+{
+    h264_skip_vui(bits);
+    if (!read_bits(bits, 1))
+        return false;
+    skip_bits(bits, 1);
+    for (unsigned i = 0; i < 4; i++)
+        skip_ue(bits); /* sizes and lengths of motion vectors */
+    uint32_t max_num_reorder_frames = read_ue(bits, 16);
+    return max_num_reorder_frames == 0 && !bits->is_bad;
+}
+
+bool h264_keeps_order(struct span nal)
+{
+    enum { BASELINE = 66, AS_DECODED = 2 };
+    struct h264_sps sps;
+    if (h264_read_sps(nal, &sps) < 0)
+        return false;
+    if (sps.profile == BASELINE || sps.order_type == AS_DECODED)
+        return true;
+    return sps.has_vui && h264_restricts_reordering(&sps.bits);
 }
 
 /* H265, section 7.3.3, with the general profile present. */
@@ -191,18 +276,25 @@ static void h265_skip_profile_tier_level(struct bits *bits, unsigned sub_layers)
     }
 }
 
-int h265_parse_sps(struct span nal, struct h26x_size *out)
+/* What is read of an SPS of H265; `bits` then stands behind the cropping. */
+struct h265_sps {
+    struct bits      bits;
+    uint32_t         sub_layers; /* above the first */
+    struct h26x_size size;
+};
+
+static int h265_read_sps(struct span nal, struct h265_sps *out)
 {
     /* Layers above the base have another syntax (annex F), and no reader of ours wants them. */
     if (nal.len < 4 || (nal.p[0] >> 1 & 0x3f) != H265_NAL_SPS || nal.p[0] & 1 || nal.p[1] >> 3)
         return -EBADMSG;
     struct bits bits = { .rest = span_skip(nal, 2) };
     skip_bits(&bits, 4);
-    uint32_t sub_layers = read_bits(&bits, 3);
-    if (sub_layers > 6)
+    out->sub_layers = read_bits(&bits, 3);
+    if (out->sub_layers > 6)
         return -EBADMSG;
     skip_bits(&bits, 1);
-    h265_skip_profile_tier_level(&bits, sub_layers);
+    h265_skip_profile_tier_level(&bits, out->sub_layers);
     (void)read_ue(&bits, 15); /* sps_seq_parameter_set_id */
     uint32_t chroma = read_ue(&bits, 3);
     skip_bits(&bits, chroma == 3); /* separate_colour_plane_flag */
@@ -211,5 +303,35 @@ int h265_parse_sps(struct span nal, struct h26x_size *out)
     struct crop crop = { .unit_x = sub_width[chroma], .unit_y = sub_height[chroma] };
     if (read_bits(&bits, 1)) /* conformance_window_flag */
         read_crop(&bits, &crop);
-    return finish(&bits, width, height, &crop, out);
+    out->bits = bits;
+    return finish(&bits, width, height, &crop, &out->size);
+}
+
+int h265_parse_sps(struct span nal, struct h26x_size *out)
+{
+    struct h265_sps sps;
+    int             err = h265_read_sps(nal, &sps);
+    if (err == 0)
+        *out = sps.size;
+    return err;
+}
+
+/* Section 7.4.3.2.1: what is said of the highest sub-layer, the last one, holds for all. */
+bool h265_keeps_order(struct span nal)
+{
+    struct h265_sps sps;
+    if (h265_read_sps(nal, &sps) < 0)
+        return false;
+    struct bits *bits = &sps.bits;
+    skip_ue(bits); /* bit_depth_luma_minus8 */
+    skip_ue(bits); /* bit_depth_chroma_minus8 */
+    skip_ue(bits); /* log2_max_pic_order_cnt_lsb_minus4 */
+    uint32_t reorder = 0;
+    uint32_t count = read_bits(bits, 1) ? sps.sub_layers + 1 : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        skip_ue(bits); /* sps_max_dec_pic_buffering_minus1 */
+        reorder = read_ue(bits, 16);
+        skip_ue(bits); /* sps_max_latency_increase_plus1 */
+    }
+    return reorder == 0 && !bits->is_bad;
 }

@@ -259,6 +259,93 @@ static void sets_may_be_cut_anywhere(void **state)
         assert_int_equal(h265_parse_sps(span_first(nal, len), &size), -EBADMSG);
 }
 
+/* Those of x264 and x265 are as they were written, the others made bit by bit. */
+static const struct order {
+    const char *name, *hex;
+    bool        is_kept;
+} h264_orders[] = {
+    { "x264, -bf 0", "67640015acb202863e4c0440000003004000000c980800493c00124fe4c30078b17240",
+      true },
+    { "x264, baseline", "6742c00cd901419f9f011000000300100000030320f142a480", true },
+    { "x264, all intra, which it does not say",
+      "676e1028a6d42032330c7118886210191986388c44302102564e6f37cdf9bf816bf37cde6e6cd33c05a0227e5c38"
+      "40000003004000000ca1",
+      false },
+    { "x264, -bf 2", "6764000cacd941419f9f011000000300100000030320f1429960", false },
+    { "x264, -bf 2, with HRD",
+      "6764000cacd941419f9f0110000003001000000303260200124f000493f930c01e28532c", false },
+    { "x264, -bf 3, with everything in its VUI",
+      "67640015acd941431f26034a0202036e000003000200000300641e2c5b2c", false },
+    { "restricted to none", "6764001eacda0507e8078b1750", true },
+    { "restricted to one", "6764001eacda0507e8078b1694", false },
+    { "the same with all that a VUI may have",
+      "6764001eacda0507effc0010000edc040406dc000003000400000300cb46800fa400fa2007d4007d10c631c101a0"
+      "03e9003e8801f5001f4400fac00fa2007d8007d1003ed003e8801f7001f4400fbc00fa2007e0007d1003f1003e88"
+      "01f9001f4400fcc00fa2007e8007d1003f5003e8801fb001f4400fdc00fa2007f0007d1003f9003e8801fd001f44"
+      "00fec00fa2007f8007d1003fd003e8801ff001f4400ffc00fa200200001f4400401003e8800804007d100100c00f"
+      "a200202001f4400405003e880080c007d100101c00fa200204001f44318c6f8b1750",
+      true },
+    { "one, with all that a VUI may have",
+      "6764001eacda0507effc0010000edc040406dc000003000400000300cb46800fa400fa2007d4007d10c631c101a0"
+      "03e9003e8801f5001f4400fac00fa2007d8007d1003ed003e8801f7001f4400fbc00fa2007e0007d1003f1003e88"
+      "01f9001f4400fcc00fa2007e8007d1003f5003e8801fb001f4400fdc00fa2007f0007d1003f9003e8801fd001f44"
+      "00fec00fa2007f8007d1003fd003e8801ff001f4400ffc00fa200200001f4400401003e8800804007d100100c00f"
+      "a200202001f4400405003e880080c007d100101c00fa200204001f44318c6f8b1694",
+      false },
+    { "main, none", "674d001eed0283f403c58ba8", true },
+    { "main, the most", "674d001eed0283f403c58b08a8", false },
+    { "more than the most", "6764001eacda0507e8078b161250", false },
+    { "not restricted", "6764001eacda0507e802", false },
+    { "no VUI", "6764001eacda0507e4", false },
+    { "no VUI, shown as decoded", "6764001eacb40a0fc8", true },
+    { "baseline without VUI", "6742001eed0283f2", true },
+    { "cut short in its VUI", "6764001eacda0507effc0010000edc040406dc000003000400000300cb46",
+      false },
+    { "cut short in its restriction", "6764001eacda0507e8078b", false },
+    { "a PPS", "68ebe3cb22c0", false },
+    { "nothing", "", false },
+};
+
+static const struct order h265_orders[] = {
+    { "x265, bframes=0",
+      "42010101600000030090000003000003003ca00a080c1f3e5ba4a4c2f0168080000003008000000c84", true },
+    { "x265, bframes=0, two layers in time",
+      "42010101600000030090000003000003003ca00a080b9f7964a924caf0168080000003008000000c84", true },
+    { "x265",
+      "42010101600000030090000003000003003ca00a080b9f796566924caf016808000003000800000300c840",
+      false },
+    { "x265, bframes=1",
+      "42010101600000030090000003000003003ca00a080b9f79644e4932bc05a02000000300200000030321",
+      false },
+    { "three sub-layers, none", "42010501600000030090000003000003005a0000a00a080f165972e5e0",
+      true },
+    { "three sub-layers, the highest two",
+      "42010501600000030090000003000003005a0000a00a080f165972a95e", false },
+    { "three sub-layers, said once, none", "42010501600000030090000003000003005a0000a00a080f165178",
+      true },
+    { "three sub-layers, said once, two", "42010501600000030090000003000003005a0000a00a080f16515e",
+      false },
+    { "more than the most", "42010101600000030090000003000003005aa00a080f16594258", false },
+    { "cut short", "42010101600000030090000003000003003ca00a080c1f3e", false },
+    { "a PPS", "4401c172b46240", false },
+    { "nothing", "", false },
+};
+
+static void check_orders(const struct order *orders, size_t count, bool (*keeps)(struct span))
+{
+    for (size_t i = 0; i < count; i++) {
+        uint8_t     bytes[256];
+        struct span nal = from_hex(orders[i].hex, bytes, sizeof(bytes));
+        CHECK(keeps(nal) == orders[i].is_kept, orders[i].name);
+    }
+}
+
+static void sets_may_rule_b_frames_out(void **state)
+{
+    check_orders(h264_orders, COUNT(h264_orders), h264_keeps_order);
+    check_orders(h265_orders, COUNT(h265_orders), h265_keeps_order);
+}
+
 static void annexb_is_cut_into_nal_units(void **state)
 {
     static const struct {
@@ -330,5 +417,5 @@ static void payloads_are_cut_into_nal_units(void **state)
 }
 
 TESTS(packets_of_h264_are_inspected, packets_of_h265_are_inspected, sizes_are_read_from_h264,
-      sizes_are_read_from_h265, sets_may_be_cut_anywhere, annexb_is_cut_into_nal_units,
-      payloads_are_cut_into_nal_units)
+      sizes_are_read_from_h265, sets_may_be_cut_anywhere, sets_may_rule_b_frames_out,
+      annexb_is_cut_into_nal_units, payloads_are_cut_into_nal_units)

@@ -1,66 +1,27 @@
 #include "httpd/httpd.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "httpd/httpd_internal.h"
+#include "httpd/httpd_origin.h"
 
 static const int64_t complain_every_ns = 10 * NS_PER_S;
 
+static const struct httpd_quota_limits connection_limits = {
+    .of_peer = HTTPD_MAX_CONNECTIONS_OF_A_PEER,
+};
+
+static const struct httpd_quota_limits byte_limits = {
+    .total = HTTPD_MAX_BYTES,
+    .of_peer = HTTPD_MAX_BYTES_OF_A_PEER,
+    .kept = HTTPD_BYTES_KEPT,
+    .little = HTTPD_LITTLE_BYTES,
+};
+
 /* Peers */
-
-/* An address mapped into IPv6 counts as what it is. */
-static struct httpd_peer peer_key(const struct address *address)
-{
-    struct httpd_peer peer = { .key_len = sizeof(struct in_addr) };
-    const uint8_t    *bytes;
-    if (address->storage.ss_family == AF_INET) {
-        bytes = (const uint8_t *)&((const struct sockaddr_in *)&address->storage)->sin_addr;
-    } else {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
-        bool                       is_v4 = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
-        bytes = v6->sin6_addr.s6_addr + (is_v4 ? 12 : 0);
-        peer.key_len = is_v4 ? peer.key_len : sizeof(peer.key);
-    }
-    memcpy(peer.key, bytes, peer.key_len);
-    return peer;
-}
-
-static struct span key_of(const struct httpd_peer *peer)
-{
-    return (struct span){ peer->key, peer->key_len };
-}
-
-int httpd_peer_join(struct httpd *httpd, const struct address *address, struct httpd_peer **out)
-{
-    if (address_is_loopback(address)) { /* a proxy on this machine speaks for many */
-        *out = NULL;
-        return 0;
-    }
-    struct httpd_peer  key = peer_key(address);
-    struct httpd_peer *peer = map_get(httpd->peers, key_of(&key));
-    if (peer && peer->connections == HTTPD_MAX_CONNECTIONS_OF_A_PEER)
-        return -EMFILE;
-    if (!peer) {
-        peer = mem_alloc(sizeof(*peer));
-        *peer = key;
-        (void)map_put(httpd->peers, key_of(peer), peer);
-    }
-    peer->connections++;
-    *out = peer;
-    return 0;
-}
-
-void httpd_peer_leave(struct httpd *httpd, struct httpd_peer *peer)
-{
-    if (!peer || --peer->connections > 0)
-        return;
-    (void)map_remove(httpd->peers, key_of(peer));
-    mem_free(peer);
-}
 
 static void refuse_peer(struct httpd *httpd, int fd, const struct address *address)
 {
@@ -75,14 +36,20 @@ static void refuse_peer(struct httpd *httpd, int fd, const struct address *addre
         HTTPD_MAX_CONNECTIONS_OF_A_PEER);
 }
 
+bool httpd_is_proxy(const struct httpd *httpd, const struct address *address)
+{
+    return httpd->is_proxy && httpd->is_proxy(httpd->arg, address);
+}
+
 void httpd_accept(void *arg, int fd, const struct address *address)
 {
-    struct httpd      *httpd = arg;
-    struct httpd_peer *peer;
-    if (httpd_peer_join(httpd, address, &peer) < 0)
-        refuse_peer(httpd, fd, address);
+    struct httpd     *httpd = arg;
+    struct httpd_peer peer =
+        httpd_is_proxy(httpd, address) ? httpd_peer_of_many() : httpd_peer_of(address);
+    if (httpd_quota_has_room(httpd->connections, &peer, 1))
+        httpd_conn_open(httpd, fd, address, &peer);
     else
-        httpd_conn_open(httpd, fd, address, peer);
+        refuse_peer(httpd, fd, address);
 }
 
 /* The server */
@@ -105,6 +72,15 @@ static void free_strings(char **strings)
     mem_free(strings);
 }
 
+static void warn_of_origins(const struct httpd *httpd)
+{
+    for (char **origin = httpd->allow_origins; *origin; origin++) {
+        const char *doubt = httpd_origin_doubt(*origin);
+        if (doubt)
+            LOG(&httpd->log, LOG_WARN, "the allowed origin '%s' %s", *origin, doubt);
+    }
+}
+
 int httpd_prepare(const struct httpd_options *options, struct httpd **out, struct errmsg *why)
 {
     ASSERT(options->max_body_bytes <= MESSAGE_MAX_BODY);
@@ -114,12 +90,15 @@ int httpd_prepare(const struct httpd_options *options, struct httpd **out, struc
                              .read_timeout_ns = options->read_timeout_ns,
                              .write_timeout_ns = options->write_timeout_ns,
                              .max_body_bytes = options->max_body_bytes,
+                             .is_proxy = options->is_proxy,
                              .on_request = options->on_request,
                              .arg = options->arg,
                              .exchanges = slots_create(),
-                             .peers = map_create() };
+                             .connections = httpd_quota_create(&connection_limits),
+                             .bytes = httpd_quota_create(&byte_limits) };
     log_context_init(&httpd->log, "[%s]", options->name);
     list_init(&httpd->conns);
+    warn_of_origins(httpd);
     int err = 0;
     if (options->tls.is_on)
         err = httpd_certs_create(&options->tls, &httpd->log, &httpd->certs, why);
@@ -153,7 +132,9 @@ struct httpd *httpd_close(struct httpd *httpd)
     LIST_FOREACH_SAFE (struct httpd_conn, conn, &httpd->conns, in_httpd)
         httpd_conn_hang_up(conn);
     slots_destroy(httpd->exchanges);
-    map_destroy(httpd->peers);
+    ASSERT(httpd_quota_used(httpd->connections) == 0 && httpd_quota_used(httpd->bytes) == 0);
+    httpd_quota_destroy(httpd->connections);
+    httpd_quota_destroy(httpd->bytes);
     httpd_certs_destroy(httpd->certs);
     free_strings(httpd->allow_origins);
     return mem_free(httpd);

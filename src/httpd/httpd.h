@@ -15,7 +15,7 @@
  *     }
  *
  * Answers: headers in the order of their names, as MediaMTX sends them; the server adds
- *          Access-Control-Allow-Origin, Server, Date, Content-Length and Connection.
+ *          Access-Control-Allow-Origin, Server, Vary, Date, Content-Length and Connection.
  * Limits:  message.h's and HTTPD_MAX_... below; all are in docs/limits.md.
  * Threads: all functions, on the thread of the server's loop.
  */
@@ -27,6 +27,7 @@
 #include "base/slots.h"
 #include "base/span.h"
 #include "http/message.h"
+#include "httpd/httpd_quota.h"
 #include "loop/address.h"
 
 struct httpd;
@@ -35,16 +36,26 @@ struct loop;
 
 enum {
     HTTPD_MAX_CONNECTIONS_OF_A_PEER = 1024, /* on other machines; a browser opens up to 6 */
-    HTTPD_MAX_ANSWERS_WAITING = 65536,      /* bytes; then a pipelined request has to wait */
-    HTTPD_MAX_CHUNK_OVERHEAD = 16384,       /* bytes between a body's chunks and behind them */
+    /* Bytes of requests that are not answered and answers that are not fetched. */
+    HTTPD_MAX_BYTES = 64 << 20,           /* of all peers */
+    HTTPD_MAX_BYTES_OF_A_PEER = 16 << 20, /* on other machines; a browser's offer has 7 KB */
+    HTTPD_BYTES_KEPT = 16 << 20,          /* for peers that hold ... */
+    HTTPD_LITTLE_BYTES = 64 << 10,        /* ... so much at most: a head, and some more */
+    HTTPD_MAX_ANSWERS_WAITING = 65536,    /* bytes; then a pipelined request has to wait */
+    HTTPD_MAX_CHUNK_OVERHEAD = 16384,     /* bytes between a body's chunks and behind them */
+    HTTPD_MAX_PROXIES = 16,               /* that a request has come through; two are many */
 };
 
 /**
- * A whole request. Views are valid until it is answered. Exactly one answer: one httpd_respond...
+ * A whole request. Its peer is the client, also where a trusted proxy stands between: then with
+ * the proxy's port. Views are valid until it is answered. Exactly one answer: one httpd_respond...
  * call, after which the exchange is gone. It may come in a later turn, unless the client has left
  * by then; one that shuts down its sending side counts as gone.
  */
 typedef void httpd_fn(void *arg, struct httpd_exchange *exchange);
+
+/** Is it a proxy whose word counts for who asks? */
+typedef bool httpd_trust_fn(void *arg, const struct address *address);
 
 struct httpd_tls {
     bool        is_on;
@@ -62,8 +73,9 @@ struct httpd_options {
     int64_t          read_timeout_ns;  /* for a whole request, and for a TLS handshake */
     int64_t          write_timeout_ns; /* without any progress */
     size_t           max_body_bytes;   /* at most MESSAGE_MAX_BODY */
+    httpd_trust_fn  *is_proxy;         /* httpd_client.h; NULL: none is */
     httpd_fn        *on_request;
-    void            *arg;
+    void            *arg; /* of both */
 };
 
 /** Listens. The reason on failure is MediaMTX's. */
@@ -85,6 +97,7 @@ struct httpd_request {
     struct span           body;     /* whole, without chunks */
     struct address        peer, local;
     const char           *peer_text; /* "192.0.2.1:40000" */
+    struct httpd_peer     holder;    /* whom quotas count what it makes us hold for */
     bool                  is_secure; /* TLS */
 };
 

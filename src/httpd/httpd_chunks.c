@@ -9,6 +9,7 @@ enum { MAX_DIGITS = 8 }; /* 4 GB, more than any body may have */
 
 enum chunk_state {
     AT_SIZE,
+    BEHIND_SIZE,
     IN_EXTENSION,
     AT_SIZE_LF,
     IN_DATA,
@@ -20,6 +21,12 @@ enum chunk_state {
     AT_LAST_LF,
 };
 
+/* Blanks may follow, then an extension or the line's end: "5 6" is no chunk of five. */
+static bool ends_size(uint8_t c)
+{
+    return c == '\r' || c == ';' || c == ' ' || c == '\t';
+}
+
 static int take_digit(struct httpd_chunks *chunks, uint8_t c)
 {
     uint32_t digit;
@@ -30,22 +37,6 @@ static int take_digit(struct httpd_chunks *chunks, uint8_t c)
     return AT_SIZE;
 }
 
-static int after_size(struct httpd_chunks *chunks, uint8_t c)
-{
-    bool has_size = chunks->digits > 0;
-    if (has_size && c == '\r')
-        return AT_SIZE_LF;
-    if (has_size && (c == ';' || c == ' ' || c == '\t'))
-        return IN_EXTENSION;
-    return take_digit(chunks, c);
-}
-
-static int after_size_line(struct httpd_chunks *chunks)
-{
-    chunks->digits = 0;
-    return chunks->size > 0 ? IN_DATA : AT_TRAILER;
-}
-
 /* What extensions and trailers say is of no interest, only that they end. */
 static int after_ignored(struct httpd_chunks *chunks, uint8_t c, int same, int end)
 {
@@ -54,6 +45,24 @@ static int after_ignored(struct httpd_chunks *chunks, uint8_t c, int same, int e
     if (++chunks->overhead > HTTPD_MAX_CHUNK_OVERHEAD)
         return -EMSGSIZE;
     return c == '\n' || c == '\0' ? -EBADMSG : same;
+}
+
+static int behind_size(struct httpd_chunks *chunks, uint8_t c)
+{
+    if (c == ';')
+        return IN_EXTENSION;
+    return ends_size(c) ? after_ignored(chunks, c, BEHIND_SIZE, AT_SIZE_LF) : -EBADMSG;
+}
+
+static int after_size(struct httpd_chunks *chunks, uint8_t c)
+{
+    return chunks->digits > 0 && ends_size(c) ? behind_size(chunks, c) : take_digit(chunks, c);
+}
+
+static int after_size_line(struct httpd_chunks *chunks)
+{
+    chunks->digits = 0;
+    return chunks->size > 0 ? IN_DATA : AT_TRAILER;
 }
 
 static int after_last_lf(struct httpd_chunks *chunks)
@@ -68,6 +77,8 @@ static int next_state(struct httpd_chunks *chunks, uint8_t c)
     switch ((enum chunk_state)chunks->state) {
     case AT_SIZE:
         return after_size(chunks, c);
+    case BEHIND_SIZE:
+        return behind_size(chunks, c);
     case IN_EXTENSION:
         return after_ignored(chunks, c, IN_EXTENSION, AT_SIZE_LF);
     case AT_SIZE_LF:

@@ -1,8 +1,8 @@
 /**
  * httpd_chunks: a body's chunks undone (RFC 9112, section 7.1), as their bytes come.
  *
- * Strict: lines end in CRLF and sizes have no signs or blanks, for where two parsers of chunks
- *         differ one client's body becomes the next one's request.
+ * Strict: lines end in CRLF, sizes have no signs, and blanks only behind them; for where two
+ *         parsers of chunks differ one client's body becomes the next one's request.
  * Zero:   a struct of zeros stands before the first chunk.
  */
 #pragma once

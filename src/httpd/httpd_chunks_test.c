@@ -52,6 +52,8 @@ static void bodies_are_put_together(void **state)
         { "zeros in front", BYTES("00000003\r\nabc\r\n000\r\n\r\n"), "abc", 22, true },
         { "line ends in data", BYTES("4\r\n\r\n\r\n\r\n0\r\n\r\n"), "\r\n\r\n", 14, true },
         { "extensions", BYTES("1;a=\"b\"\r\na\r\n0 ;x\r\n\r\n"), "a", 20, true },
+        { "blanks behind a size", BYTES("1 \t \r\na\r\n0\t\r\n\r\n"), "a", 15, true },
+        { "blanks before an extension", BYTES("1 \t;a b\r\na\r\n0\r\n\r\n"), "a", 17, true },
         { "trailers", BYTES("0\r\nA: b\r\nC: d\r\n\r\n"), "", 17, true },
         { "cut in a size", BYTES("1"), "", 1, false },
         { "cut in data", BYTES("5\r\nab"), "ab", 5, false },
@@ -85,6 +87,10 @@ static void what_parsers_may_differ_on_is_refused(void **state)
         { "plus", BYTES("+3\r\nabc\r\n"), -EBADMSG },
         { "minus", BYTES("-3\r\nabc\r\n"), -EBADMSG },
         { "blank in front", BYTES(" 3\r\nabc\r\n"), -EBADMSG },
+        { "blank within", BYTES("5 6\r\nabcde\r\n"), -EBADMSG },
+        { "tab within", BYTES("5\t6\r\nabcde\r\n"), -EBADMSG },
+        { "text behind a blank", BYTES("5 x\r\nabcde\r\n"), -EBADMSG },
+        { "blank and LF behind a size", BYTES("5 \nabcde\r\n"), -EBADMSG },
         { "nine digits", BYTES("000000003\r\n"), -EBADMSG },
         { "size ends in LF", BYTES("3\nabc\r\n0\r\n\r\n"), -EBADMSG },
         { "lone CR behind a size", BYTES("3\rabc"), -EBADMSG },
@@ -150,6 +156,7 @@ static void what_is_no_data_is_limited(void **state)
     } cases[] = {
         { "extensions", "", "1;abcdefg\r\na\r\n", 7 },
         { "one extension", "1;", "x", 1 },
+        { "blanks behind a size", "1", " ", 1 },
         { "trailers", "0\r\n", "a: bcd\r\n", 6 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

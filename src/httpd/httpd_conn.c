@@ -66,7 +66,8 @@ void httpd_conn_close(struct httpd_conn *conn)
     loop_clear_dirty(&conn->dirty);
     list_remove(&conn->in_httpd);
     conn->exchange = httpd_exchange_destroy(conn->exchange);
-    httpd_peer_leave(conn->httpd, conn->peer);
+    httpd_quota_give_back(conn->httpd->connections, &conn->peer, 1);
+    httpd_quota_give_back(conn->httpd->bytes, &conn->holder, conn->counted);
     SSL_free(conn->tls);
     buf_fini(&conn->in);
     buf_fini(&conn->out);
@@ -131,10 +132,48 @@ static void set_timer(struct httpd_conn *conn)
         timer_start(loop, &conn->timer, deadline_ns - loop_now(loop), on_timeout, conn);
 }
 
+/* Counts what it holds. False: it has come to more than its holder may make us hold. */
+static bool count_bytes(struct httpd_conn *conn)
+{
+    struct httpd_quota *bytes = conn->httpd->bytes;
+    size_t              held = conn->in.capacity + conn->body.capacity + conn->out.capacity;
+    bool                has_room = true;
+    if (held > conn->counted) {
+        has_room = httpd_quota_has_room(bytes, &conn->holder, held - conn->counted);
+        httpd_quota_take(bytes, &conn->holder, held - conn->counted);
+    } else if (held < conn->counted) {
+        httpd_quota_give_back(bytes, &conn->holder, conn->counted - held);
+    }
+    conn->counted = held;
+    return has_room;
+}
+
+static void refuse_more(struct httpd_conn *conn)
+{
+    httpd_refuse(conn, 503, "too much of this address is waiting");
+}
+
+bool httpd_conn_hold_for(struct httpd_conn *conn, const struct httpd_peer *holder)
+{
+    struct httpd_quota *bytes = conn->httpd->bytes;
+    httpd_quota_give_back(bytes, &conn->holder, conn->counted);
+    conn->holder = *holder;
+    bool has_room = httpd_quota_has_room(bytes, holder, conn->counted);
+    httpd_quota_take(bytes, holder, conn->counted);
+    if (!has_room)
+        refuse_more(conn);
+    return has_room;
+}
+
 static void wait(struct httpd_conn *conn)
 {
     if (conn->state == HTTPD_CLOSED)
         return;
+    if (conn->state > HTTPD_ANSWERING) { /* nothing of it will be looked at */
+        buf_fini(&conn->in);
+        buf_fini(&conn->body);
+    }
+    (void)count_bytes(conn); /* answers wait, whatever they have come to */
     set_events(conn);
     set_timer(conn);
 }
@@ -257,7 +296,10 @@ static void on_bytes(struct httpd_conn *conn, size_t len)
         conn->since_ns = loop_now(conn->httpd->loop);
     conn->is_fresh = false;
     buf_append(&conn->in, (struct span){ conn->httpd->loop->scratch, len });
-    handle_requests(conn);
+    if (count_bytes(conn))
+        handle_requests(conn);
+    else
+        refuse_more(conn);
 }
 
 static void on_readable(struct httpd_conn *conn)
@@ -312,20 +354,21 @@ static int start(struct httpd_conn *conn)
 }
 
 void httpd_conn_open(struct httpd *httpd, int fd, const struct address *address,
-                     struct httpd_peer *peer)
+                     const struct httpd_peer *peer)
 {
     struct httpd_conn *conn = mem_new(struct httpd_conn);
     *conn = (struct httpd_conn){ .httpd = httpd,
-                                 .peer = peer,
+                                 .peer = *peer,
+                                 .holder = *peer,
                                  .fd = fd,
                                  .is_fresh = true,
                                  .since_ns = loop_now(httpd->loop),
                                  .dirty.flush = on_flush,
-                                 .peer_address = *address };
+                                 .peer_address = *address,
+                                 .client = *address };
     int err = start(conn);
     if (err < 0) { /* no memory, or more than a user may watch */
         LOG(&httpd->log, LOG_ERROR, "cannot watch a connection: %s", err_text(err));
-        httpd_peer_leave(httpd, peer);
         SSL_free(conn->tls);
         (void)close(fd);
         mem_free(conn);
@@ -335,6 +378,8 @@ void httpd_conn_open(struct httpd *httpd, int fd, const struct address *address,
     (void)getsockname(fd, (struct sockaddr *)&conn->local_address.storage,
                       &conn->local_address.len);
     address_format(address, conn->peer_text);
+    memcpy(conn->client_text, conn->peer_text, sizeof(conn->client_text));
+    httpd_quota_take(httpd->connections, &conn->peer, 1);
     list_append(&httpd->conns, &conn->in_httpd);
     conn->poll.data = conn;
     wait(conn);

@@ -28,6 +28,13 @@ static const struct talk {
     { "absolute form, no path", GET("http://x"), { "GET /" }, false },
     { "absolute form, only a query", GET("http://x?a"), { "GET / ?a" }, false },
     { "asterisk", "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", { "OPTIONS *" }, false },
+    { "hosts of all forms",
+      "GET /1 HTTP/1.1\r\nHost: cam_1.Example:8889\r\n\r\n"
+      "GET /2 HTTP/1.1\r\nHost: [2001:db8::1]:8889\r\n\r\n"
+      "GET /3 HTTP/1.1\r\nHost: 192.0.2.1:\r\n\r\n",
+      { "GET /1", "GET /2", "GET /3" },
+      false },
+    { "no host's name", "GET / HTTP/1.1\r\nHost:\r\n\r\n", { "GET /" }, false },
     { "line feeds", "GET / HTTP/1.1\nHost: x\n\n", { "GET /" }, false },
     { "empty lines in front", "\r\n\n\r\n" GET("/"), { "GET /" }, false },
     { "body", POST("Content-Length: 3\r\n") "abc", { "POST /p <abc>" }, false },
@@ -119,6 +126,11 @@ static void requests_may_be_cut_anywhere(void **state)
     "HTTP/1.1 " status "\r\nContent-Type: text/plain; charset=utf-8\r\n"                           \
     "Connection: close\r\n\r\n" status
 
+#define WITH_HOST(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
+#define BAD_HOST                                                                                   \
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"                      \
+    "Connection: close\r\n\r\n400 Bad Request: malformed Host header"
+
 /* In Go's words, as MediaMTX's clients know them. */
 static void nonsense_is_refused(void **state)
 {
@@ -137,6 +149,16 @@ static void nonsense_is_refused(void **state)
         { "two Hosts", "GET / HTTP/1.1\r\n" HOST HOST "\r\n",
           "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
           "Connection: close\r\n\r\n400 Bad Request: too many Host headers" },
+        { "blank in the Host", WITH_HOST("a/b c"), BAD_HOST },
+        { "user in the Host", WITH_HOST("me@x"), BAD_HOST },
+        { "port that is no number", WITH_HOST("x:80a"), BAD_HOST },
+        { "port beyond ports", WITH_HOST("x:65536"), BAD_HOST },
+        { "two ports", WITH_HOST("x:80:80"), BAD_HOST },
+        { "IPv6 without brackets", WITH_HOST("::1"), BAD_HOST },
+        { "bracket that is not closed", WITH_HOST("[::1"), BAD_HOST },
+        { "something behind the bracket", WITH_HOST("[::1]a"), BAD_HOST },
+        { "Host beyond ASCII", WITH_HOST("\xc3\xa4.example"), BAD_HOST },
+        { "HTTP/1.0 with a bad Host", "GET / HTTP/1.0\r\nHost: a b\r\n\r\n", BAD_HOST },
         { "bad escape", GET("/%zz"), REFUSED("400 Bad Request") },
         { "NUL in the path", GET("/a%00b"), REFUSED("400 Bad Request") },
         { "no path", GET("cam"), REFUSED("400 Bad Request") },

@@ -35,6 +35,14 @@ static void check_views(const struct httpd_exchange *exchange)
     }
 }
 
+/* The client itself, and half of all others. */
+static bool is_proxy(void *arg, const struct address *address)
+{
+    char text[ADDRESS_TEXT];
+    address_format(address, text);
+    return strlen(text) % 2 != 0;
+}
+
 /* HEAD has no body, and "/close" would take the server away. */
 static void on_request(void *arg, struct httpd_exchange *exchange)
 {
@@ -111,7 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     answers_given = 0;
-    test_httpd_open(&test, (struct httpd_options){ .on_request = on_request });
+    test_httpd_open(&test,
+                    (struct httpd_options){ .on_request = on_request, .is_proxy = is_proxy });
     test_client_open(&client, &test);
     talk(&client, span_skip(in, 1), data[0]);
     check_answers(buf_span(&client.heard));

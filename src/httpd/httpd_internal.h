@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "httpd/httpd.h"
 #include "httpd/httpd_chunks.h"
+#include "httpd/httpd_quota.h"
 #include "httpd/httpd_tls.h"
 #include "loop/listener.h"
 #include "loop/loop.h"
@@ -30,19 +30,14 @@ struct httpd {
     char              **allow_origins;
     int64_t             read_timeout_ns, write_timeout_ns;
     size_t              max_body_bytes;
+    httpd_trust_fn     *is_proxy;
     httpd_fn           *on_request;
     void               *arg;
     struct slots       *exchanges;
     struct list         conns; /* struct httpd_conn */
-    struct map         *peers; /* address to struct httpd_peer, of all but this machine */
+    struct httpd_quota *connections;
+    struct httpd_quota *bytes; /* of their buffers */
     int64_t             complained_ns;
-};
-
-/* An IPv4 address, or an IPv6 network: a single host may have all of its 2^64 addresses. */
-struct httpd_peer {
-    uint8_t  key[8];
-    size_t   key_len;
-    unsigned connections;
 };
 
 enum httpd_state {
@@ -56,7 +51,9 @@ enum httpd_state {
 struct httpd_conn {
     struct httpd          *httpd;
     struct list_node       in_httpd;
-    struct httpd_peer     *peer; /* counted there; NULL: nowhere */
+    struct httpd_peer      peer;    /* whose connection it is */
+    struct httpd_peer      holder;  /* whose bytes it holds: the peer's, or a client's behind it */
+    size_t                 counted; /* bytes: as the server's quota knows it */
     uv_poll_t              poll;
     int                    fd;
     int                    events;
@@ -78,6 +75,8 @@ struct httpd_conn {
     struct httpd_exchange *exchange;
     struct address         peer_address, local_address;
     char                   peer_text[ADDRESS_TEXT];
+    struct address         client; /* of the request: the peer, or who is behind it */
+    char                   client_text[ADDRESS_TEXT];
 };
 
 struct httpd_exchange {
@@ -97,14 +96,17 @@ int httpd_prepare(const struct httpd_options *options, struct httpd **out, struc
 /* httpd.c: a client that has connected; a listener_fn. */
 void httpd_accept(void *arg, int fd, const struct address *peer);
 
-/* httpd.c: counts a connection of that peer. -EMFILE: it has too many. */
-int  httpd_peer_join(struct httpd *httpd, const struct address *address, struct httpd_peer **out);
-void httpd_peer_leave(struct httpd *httpd, struct httpd_peer *peer);
+/* httpd.c: may it say who asks? */
+bool httpd_is_proxy(const struct httpd *httpd, const struct address *address);
 
-/* httpd_conn.c */
+/* httpd_conn.c: counts itself among the connections of `peer`, who is the one at `address`, or
+   the one that speaks for many. */
 void httpd_conn_open(struct httpd *httpd, int fd, const struct address *address,
-                     struct httpd_peer *peer);
+                     const struct httpd_peer *peer);
 void httpd_conn_close(struct httpd_conn *conn);
+
+/* Counts the bytes as this one's from now on. False: it holds too much; that has been said. */
+bool httpd_conn_hold_for(struct httpd_conn *conn, const struct httpd_peer *holder);
 
 /* As when the program ends: what the kernel takes now is sent. */
 void httpd_conn_hang_up(struct httpd_conn *conn);

@@ -1,6 +1,6 @@
 #include "httpd/httpd_origin.h"
 
-#include <stdbool.h>
+#include <ctype.h>
 
 #include "http/url.h"
 
@@ -10,7 +10,9 @@ static unsigned port_of(const struct url *url)
 {
     if (url->port)
         return url->port;
-    return span_is(url->scheme, "https") ? 443 : span_is(url->scheme, "http") ? 80 : 0;
+    return span_is_nocase(url->scheme, "https")  ? 443
+           : span_is_nocase(url->scheme, "http") ? 80
+                                                 : 0;
 }
 
 /* At the front "*." may also stand for nothing: *.example.com means example.com too. */
@@ -35,7 +37,8 @@ static bool host_matches(struct span pattern, struct span host)
     for (size_t at = 0; at < host.len; at++) {
         for (size_t i = pattern.len; i > 0; i--) {
             uint8_t before = pattern.p[i - 1];
-            is_at[i] = before == '*' ? is_at[i] : is_at[i - 1] && before == host.p[at];
+            is_at[i] =
+                before == '*' ? is_at[i] : is_at[i - 1] && tolower(before) == tolower(host.p[at]);
         }
         is_at[0] = false;
         pass_stars(pattern, is_at);
@@ -45,8 +48,8 @@ static bool host_matches(struct span pattern, struct span host)
 
 static bool url_matches(const struct url *allowed, const struct url *origin)
 {
-    return span_equal(allowed->scheme, origin->scheme) && port_of(allowed) == port_of(origin) &&
-           host_matches(allowed->host, origin->host);
+    return span_equal_nocase(allowed->scheme, origin->scheme) &&
+           port_of(allowed) == port_of(origin) && host_matches(allowed->host, origin->host);
 }
 
 struct span httpd_origin_allow(char *const *allowed, struct span origin)
@@ -63,4 +66,25 @@ struct span httpd_origin_allow(char *const *allowed, struct span origin)
             return origin;
     }
     return answer;
+}
+
+const char *httpd_origin_doubt(const char *allowed)
+{
+    struct url url;
+    if (strcmp(allowed, "*") == 0)
+        return NULL;
+    if (url_parse(span_from_string(allowed), &url) < 0 || url.host.len > MAX_HOST)
+        return "allows no website; write it like https://example.com, or '*' for all of them";
+    if (url.path.len > 0 || url.query.p || url.user.len > 0)
+        return "allows the whole website; only scheme, host and port count";
+    return NULL;
+}
+
+bool httpd_origin_matters(char *const *allowed)
+{
+    for (; allowed && *allowed; allowed++) {
+        if (strcmp(*allowed, "*") != 0)
+            return true;
+    }
+    return false;
 }

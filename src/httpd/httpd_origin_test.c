@@ -45,6 +45,8 @@ static void origins_are_told_apart(void **state)
         { "http://a**b.org", "http://a.org", false },
         { "http://10.0.0.1", "http://10x0.0.1", false },
         { "http://[::1]:8889", "http://[::1]:8889", true },
+        { "HTTPS://*.Example.COM", "https://a.example.com:443", true },
+        { "http://a.com/path", "http://a.com", true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char *const allowed[] = { (char *)cases[i].allowed, NULL };
@@ -91,5 +93,46 @@ static void names_longer_than_names_may_be_are_refused(void **state)
     assert_non_null(httpd_origin_allow(ALLOW(star), span_from_string(origin)).p);
 }
 
+static void answers_may_depend_on_the_origin(void **state)
+{
+    static char star[] = "*", good[] = "http://good";
+    assert_false(httpd_origin_matters(NULL));
+    assert_false(httpd_origin_matters(ALLOW(star)));
+    assert_true(httpd_origin_matters(ALLOW(good)));
+    assert_true(httpd_origin_matters(ALLOW(star, good)));
+    assert_true(httpd_origin_matters(ALLOW(good, star)));
+}
+
+/* What is written so would be missed only when a website is refused. */
+static void what_allows_nothing_is_found(void **state)
+{
+    static char host_256[7 + 256 + 1] = "http://";
+    static const struct {
+        const char *allowed, *want; /* how the doubt begins */
+    } cases[] = {
+        { "*", NULL },
+        { "https://a.com", NULL },
+        { "https://a.com/", NULL },
+        { "http://*.a.com:8080", NULL },
+        { "capacitor://localhost", NULL },
+        { "", "allows no website" },
+        { "nonsense", "allows no website" },
+        { "a.com", "allows no website" },
+        { "*.a.com", "allows no website" },
+        { "null", "allows no website" },
+        { "https://", "allows no website" },
+        { host_256, "allows no website" },
+        { "http://a.com/path", "allows the whole website" },
+        { "http://a.com?query", "allows the whole website" },
+        { "http://me@a.com", "allows the whole website" },
+    };
+    memset(host_256 + 7, 'a', 256);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *doubt = httpd_origin_doubt(cases[i].allowed), *want = cases[i].want;
+        CHECK(want ? doubt && strncmp(doubt, want, strlen(want)) == 0 : !doubt, cases[i].allowed);
+    }
+}
+
 TESTS(origins_are_told_apart, a_star_is_the_last_resort, many_stars_take_no_time,
-      names_longer_than_names_may_be_are_refused)
+      names_longer_than_names_may_be_are_refused, answers_may_depend_on_the_origin,
+      what_allows_nothing_is_found)

@@ -4,14 +4,16 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "http/url.h"
+#include "httpd/httpd_client.h"
 #include "httpd/httpd_internal.h"
 
 /* What a head says of its body, for as long as that is not there and the message can't be made. */
 struct outlook {
-    struct span start_line;
-    size_t      head_len;
-    uint64_t    body_len;
-    struct span expect; /* the header's value; p == NULL: none */
+    struct span         start_line;
+    size_t              head_len;
+    uint64_t            body_len;
+    struct span         expect; /* the header's value; p == NULL: none */
+    struct httpd_claims claims;
 };
 
 static struct span take_line(struct span *rest, size_t len)
@@ -29,6 +31,7 @@ static void look_at_header(struct span line, struct outlook *outlook)
     if (!span_next(&line, ':', &name))
         return;
     struct span value = span_trim(line);
+    httpd_claims_add(&outlook->claims, name, value);
     if (span_is_nocase(name, "Expect"))
         outlook->expect = value;
     else if (span_is_nocase(name, "Content-Length") &&
@@ -80,6 +83,32 @@ static bool is_too_much_expected(struct span expect)
     return expect.p && !span_is_nocase(expect, "100-continue");
 }
 
+/*
+ * Who asks: known from the head on, so that a body counts as its client's while it comes. False:
+ * nothing more is taken of that one, which has been said.
+ */
+static bool know_client(struct httpd_conn *conn, const struct httpd_claims *claims)
+{
+    struct httpd     *httpd = conn->httpd;
+    struct httpd_peer holder = conn->peer;
+    if (!httpd_is_proxy(httpd, &conn->peer_address))
+        return true;
+    conn->client = conn->peer_address;
+    if (httpd_client_find(claims, &conn->peer_address, httpd->is_proxy, httpd->arg,
+                          &conn->client) == 0)
+        holder = httpd_peer_of(&conn->client);
+    address_format(&conn->client, conn->client_text);
+    return httpd_conn_hold_for(conn, &holder);
+}
+
+static bool know_client_of(struct httpd_conn *conn, const struct message *message)
+{
+    struct httpd_claims claims = { 0 };
+    for (unsigned i = 0; i < message->header_count; i++)
+        httpd_claims_add(&claims, message->headers[i].name, message->headers[i].value);
+    return know_client(conn, &claims);
+}
+
 /* More bytes are needed, unless what is to come would not be taken. */
 static void wait_for_rest(struct httpd_conn *conn)
 {
@@ -92,7 +121,7 @@ static void wait_for_rest(struct httpd_conn *conn)
         httpd_refuse(conn, 417, NULL);
     else if (outlook.body_len > conn->httpd->max_body_bytes)
         httpd_refuse(conn, 413, NULL);
-    else
+    else if (know_client(conn, &outlook.claims))
         say_continue(conn, outlook.expect);
     conn->needed = outlook.head_len + (size_t)outlook.body_len;
 }
@@ -132,6 +161,47 @@ static unsigned count_headers(const struct message *message, const char *name)
     return count;
 }
 
+/* RFC 3986, section 3.2.2: what names are made of. */
+static const bool name_chars[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true, ['.'] = true,
+    ['_'] = true,         ['~'] = true,         ['%'] = true,         ['!'] = true, ['$'] = true,
+    ['&'] = true,         ['\''] = true,        ['('] = true,         [')'] = true, ['*'] = true,
+    ['+'] = true,         [','] = true,         [';'] = true,         ['='] = true,
+};
+
+static bool is_name(struct span text, bool is_literal)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!name_chars[text.p[i]] && !(is_literal && text.p[i] == ':'))
+            return false;
+    }
+    return true;
+}
+
+/* With its colon; behind that the number may be left out. */
+static bool is_port(struct span text)
+{
+    uint64_t number;
+    return text.p[0] == ':' &&
+           (text.len == 1 || span_to_uint(span_skip(text, 1), UINT16_MAX, &number) == 0);
+}
+
+/* A name, an address, or one of IPv6 in brackets, and a port; or nothing at all. */
+static bool is_host(struct span host)
+{
+    bool        is_literal = host.len > 0 && host.p[0] == '[';
+    ptrdiff_t   end = span_find(host, is_literal ? ']' : ':');
+    struct span name = end < 0 ? host : span_first(host, (size_t)end);
+    struct span rest = span_skip(host, name.len);
+    if (is_literal && end < 0)
+        return false;
+    if (is_literal) {
+        name = span_skip(name, 1);
+        rest = span_skip(rest, 1);
+    }
+    return is_name(name, is_literal) && (rest.len == 0 || is_port(rest));
+}
+
 /* False: it is no HTTP request that anyone could answer; that has been said. */
 static bool check(struct httpd_conn *conn, const struct message *message)
 {
@@ -144,6 +214,8 @@ static bool check(struct httpd_conn *conn, const struct message *message)
         httpd_refuse(conn, 400, "missing required Host header");
     else if (hosts > 1)
         httpd_refuse(conn, 400, "too many Host headers");
+    else if (!is_host(message_header(message, "Host")))
+        httpd_refuse(conn, 400, "malformed Host header");
     else if (message->minor_version > 0 && is_too_much_expected(message_header(message, "Expect")))
         httpd_refuse(conn, 417, NULL);
     else if (message->body.len > conn->httpd->max_body_bytes)
@@ -213,9 +285,10 @@ static struct httpd_exchange *make_exchange(struct httpd_conn *conn, const struc
     exchange->request = (struct httpd_request){ .method = message->method,
                                                 .message = &exchange->message,
                                                 .body = message->body,
-                                                .peer = conn->peer_address,
+                                                .peer = conn->client,
                                                 .local = conn->local_address,
-                                                .peer_text = conn->peer_text,
+                                                .peer_text = conn->client_text,
+                                                .holder = conn->holder,
                                                 .is_secure = conn->tls != NULL };
     exchange->id = slots_add(conn->httpd->exchanges, exchange);
     return exchange;
@@ -309,7 +382,7 @@ bool httpd_request_read(struct httpd_conn *conn)
         on_parse_error(conn, (int)used);
         return false;
     }
-    if (!check(conn, &message))
+    if (!check(conn, &message) || !know_client_of(conn, &message))
         return false;
     if (message.is_chunked)
         return begin_chunks(conn, &message, (size_t)used);

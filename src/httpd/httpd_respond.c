@@ -9,7 +9,7 @@
 
 #define JSON_TYPE "application/json; charset=utf-8"
 
-enum { OWN_HEADERS = 3 };
+enum { OWN_HEADERS = 4 };
 
 struct header_list {
     struct httpd_header items[HTTPD_MAX_HEADERS + OWN_HEADERS];
@@ -50,6 +50,8 @@ static void write_headers(struct buf *out, const struct httpd_exchange *exchange
     if (response->content_type)
         add(&list, "Content-Type", span_from_string(response->content_type));
     add(&list, "Server", BYTES("millrace"));
+    if (httpd_origin_matters(httpd->allow_origins))
+        add(&list, "Vary", BYTES("Origin"));
     for (unsigned i = 0; i < list.count; i++)
         message_add(out, list.items[i].name, "%.*s", SPAN_ARGS(list.items[i].value));
     add_date(out);

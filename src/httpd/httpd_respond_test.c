@@ -176,20 +176,40 @@ static void errors_are_json_whatever_they_quote(void **state)
 
 static void origins_are_told_who_may_read(void **state)
 {
-    static char       good[] = "http://good";
-    static char      *origins[] = { good, NULL };
-    struct test_httpd test;
-    test_httpd_open(&test, (struct httpd_options){ .allow_origins = origins });
-    struct test_client client;
-    test_client_open(&client, &test);
-    const char *heard = test_client_ask(&client, ASK("GET", "Origin: http://good\r\n"));
-    assert_non_null(strstr(heard, "Access-Control-Allow-Origin: http://good\r\n"));
-    heard = test_client_ask(&client, ASK("GET", "Origin: http://bad\r\n"));
-    assert_non_null(strstr(heard, " 200 OK"));
-    assert_null(strstr(heard, "Access-Control-Allow-Origin"));
-    assert_null(strstr(test_client_ask(&client, ASK("GET", "")), "Access-Control-Allow-Origin"));
-    test_client_close(&client);
-    test_httpd_close(&test);
+    static char  any[] = "*", good[] = "http://good";
+    static char *anybody[] = { any, NULL }, *one[] = { good, NULL }, *both[] = { any, good, NULL };
+    static char *nobody[] = { NULL };
+    static const struct {
+        char      **allowed;
+        const char *origin, *want; /* NULL: no such header */
+        bool        varies;
+    } cases[] = {
+        { anybody, "Origin: http://bad\r\n", "*", false },
+        { anybody, "", "*", false },
+        { one, "Origin: http://good\r\n", "http://good", true },
+        { one, "Origin: http://bad\r\n", NULL, true }, /* and no cache shows that to the good one */
+        { one, "", NULL, true },
+        { both, "Origin: http://good\r\n", "http://good", true },
+        { both, "Origin: http://bad\r\n", "*", true },
+        { nobody, "Origin: http://good\r\n", NULL, false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct test_httpd         test;
+        struct test_client        client;
+        AUTO(buf_fini) struct buf ask = { 0 }, want = { 0 };
+        buf_printf(&ask, "GET /p HTTP/1.1\r\nHost: x\r\n%s\r\n", cases[i].origin);
+        buf_printf(&want, "HTTP/1.1 200 OK\r\n");
+        if (cases[i].want)
+            buf_printf(&want, "Access-Control-Allow-Origin: %s\r\n", cases[i].want);
+        buf_printf(&want, "Content-Type: text/plain\r\nServer: millrace\r\n%s" TEST_DATE,
+                   cases[i].varies ? "Vary: Origin\r\n" : "");
+        test_httpd_open(&test, (struct httpd_options){ .allow_origins = cases[i].allowed });
+        test_client_open(&client, &test);
+        const char *heard = test_client_ask(&client, buf_string(&ask));
+        CHECK(strncmp(heard, buf_string(&want), want.len) == 0, heard);
+        test_client_close(&client);
+        test_httpd_close(&test);
+    }
 }
 
 TESTS(answers_are_mediamtxs, errors_are_json_whatever_they_quote, origins_are_told_who_may_read)

@@ -161,45 +161,6 @@ static void what_cannot_be_opened_is_explained(void **state)
 
 /* Peers */
 
-static struct address address_of(const char *text)
-{
-    struct address address = { 0 };
-    int            err = address_parse(text, &address, NULL);
-    ASSERT(err == 0);
-    return address;
-}
-
-static void peers_are_told_apart(void **state)
-{
-    static const struct {
-        const char *a, *b;
-        bool        is_same, is_counted;
-    } cases[] = {
-        { "192.0.2.1:1", "192.0.2.1:2", true, true },
-        { "192.0.2.1:1", "192.0.2.2:1", false, true },
-        { "192.0.2.1:1", "[::ffff:192.0.2.1]:1", true, true },
-        { "[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1", false, true },
-        { "[2001:db8::1]:1", "[2001:db8::2]:1", true, true }, /* a network is one peer */
-        { "[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false, true },
-        { "127.0.0.1:1", "127.0.0.1:2", true, false },
-        { "[::1]:1", "[::ffff:127.1.2.3]:1", true, false },
-    };
-    struct test_httpd test;
-    test_httpd_open(&test, (struct httpd_options){ 0 });
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct httpd_peer *a = NULL, *b = NULL;
-        struct address     address_a = address_of(cases[i].a), address_b = address_of(cases[i].b);
-        assert_int_equal(httpd_peer_join(test.httpd, &address_a, &a), 0);
-        assert_int_equal(httpd_peer_join(test.httpd, &address_b, &b), 0);
-        CHECK((a == b) == cases[i].is_same, cases[i].b);
-        CHECK((a != NULL) == cases[i].is_counted, cases[i].b);
-        httpd_peer_leave(test.httpd, a);
-        httpd_peer_leave(test.httpd, b);
-        CHECK(map_count(test.httpd->peers) == 0, cases[i].b);
-    }
-    test_httpd_close(&test);
-}
-
 static bool is_answered(struct test_client *client)
 {
     return strstr(test_client_ask(client, GET), " 200 OK") != NULL;
@@ -233,7 +194,7 @@ static void open_too_many(void *arg)
     for (size_t i = 1; i < COUNT(clients); i++)
         test_client_close(&clients[i]);
     test_httpd_settle(&test);
-    ASSERT(map_count(test.httpd->peers) == 0);
+    ASSERT(httpd_quota_used(test.httpd->connections) == 0);
     test_httpd_close(&test);
 }
 
@@ -247,5 +208,137 @@ static void a_peer_has_only_so_many_connections(void **state)
     assert_null(strstr(strchr(line, '\n'), "refused"));
 }
 
+/* This machine speaks for many. */
+static void this_machine_has_any_number_of_connections(void **state)
+{
+    struct test_httpd  test;
+    struct test_client client;
+    struct address     address = { 0 };
+    test_httpd_open(&test, (struct httpd_options){ 0 });
+    assert_int_equal(address_parse("[::1]:40000", &address, NULL), 0);
+    struct httpd_peer peer = httpd_peer_of(&address);
+    httpd_quota_take(test.httpd->connections, &peer, HTTPD_MAX_CONNECTIONS_OF_A_PEER);
+    test_client_open_at(&client, &test, &address);
+    assert_true(is_answered(&client));
+    httpd_quota_give_back(test.httpd->connections, &peer, HTTPD_MAX_CONNECTIONS_OF_A_PEER);
+    test_client_close(&client);
+    test_httpd_close(&test);
+}
+
+/* Bytes */
+
+enum { HEAD_BYTES = 30000, MARGIN = 8 };
+
+#define TOO_MUCH "503 Service Unavailable: too much of this address is waiting"
+
+/* A head without its end. Returns what is heard of it. */
+static const char *begin_request(struct test_client *client)
+{
+    static char head[HEAD_BYTES + 1] = "GET /p HTTP/1.1\r\nHost: x\r\nA: ";
+    memset(head + strlen(head), 'b', HEAD_BYTES - strlen(head));
+    return test_client_ask(client, head);
+}
+
+/* Others hold something already, and a request's head comes. */
+static void a_peer_makes_us_hold_only_so_much(void **state)
+{
+    enum { OF_PEER = HTTPD_MAX_BYTES_OF_A_PEER, USUAL = HTTPD_MAX_BYTES - HTTPD_BYTES_KEPT };
+    static const struct {
+        const char *name, *peer;
+        size_t      own, others;
+        bool        is_refused;
+    } cases[] = {
+        { "room", "192.0.2.1:40000", OF_PEER - HEAD_BYTES - MARGIN, 0, false },
+        { "no room", "192.0.2.1:40000", OF_PEER - HEAD_BYTES, 0, true },
+        { "an IPv6 network", "[2001:db8::1]:40000", OF_PEER - HEAD_BYTES, 0, true },
+        { "this machine", "127.0.0.1:40000", OF_PEER, 0, false },
+        { "room for all", "127.0.0.1:40000", USUAL - HEAD_BYTES - MARGIN, 0, false },
+        { "no room for all", "127.0.0.1:40000", USUAL - HEAD_BYTES, 0, true },
+        { "much, and others hold more", "192.0.2.1:40000", HTTPD_LITTLE_BYTES, USUAL, true },
+        { "little, and others hold more", "192.0.2.1:40000", 0, USUAL, false },
+        { "nothing is left", "192.0.2.1:40000", 0, HTTPD_MAX_BYTES - HEAD_BYTES, true },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct test_httpd  test;
+        struct test_client client;
+        struct address     address = { 0 }, elsewhere = { 0 };
+        test_httpd_open(&test, (struct httpd_options){ 0 });
+        assert_int_equal(address_parse(cases[i].peer, &address, NULL), 0);
+        assert_int_equal(address_parse("203.0.113.1:1", &elsewhere, NULL), 0);
+        struct httpd_peer peer = httpd_peer_of(&address), other = httpd_peer_of(&elsewhere);
+        httpd_quota_take(test.httpd->bytes, &peer, cases[i].own);
+        httpd_quota_take(test.httpd->bytes, &other, cases[i].others);
+        test_client_open_at(&client, &test, &address);
+        const char *heard = begin_request(&client);
+        CHECK((strstr(heard, TOO_MUCH) != NULL) == cases[i].is_refused, cases[i].name);
+        CHECK((heard[0] != '\0') == cases[i].is_refused, cases[i].name);
+        httpd_quota_give_back(test.httpd->bytes, &peer, cases[i].own);
+        httpd_quota_give_back(test.httpd->bytes, &other, cases[i].others);
+        test_client_close(&client);
+        test_httpd_close(&test);
+    }
+}
+
+/* What is answered, refused or left counts no more. */
+static void bytes_are_counted_until_they_go(void **state)
+{
+    struct test_httpd  test;
+    struct test_client client;
+    test_httpd_open(&test, (struct httpd_options){ 0 });
+    test_client_open(&client, &test);
+    struct httpd_quota *bytes = test.httpd->bytes;
+    assert_string_equal(begin_request(&client), "");
+    assert_in_range(httpd_quota_used(bytes), HEAD_BYTES, HEAD_BYTES + MARGIN);
+    assert_non_null(strstr(test_client_ask(&client, "\r\n\r\n"), " 200 OK"));
+    assert_int_equal(httpd_quota_used(bytes), 0);
+
+    assert_string_equal(test_client_ask(&client, "POST /later HTTP/1.1\r\nHost: x\r\n"
+                                                 "Transfer-Encoding: chunked\r\n\r\n"
+                                                 "64\r\n"),
+                        "");
+    size_t head_bytes = httpd_quota_used(bytes);
+    char   chunk[100 + 1 + sizeof("\r\n0\r\n\r\n")];
+    (void)snprintf(chunk, sizeof(chunk), "%0100d\r\n0\r\n\r\n", 0);
+    assert_string_equal(test_client_ask(&client, chunk), "");
+    assert_in_range(httpd_quota_used(bytes), head_bytes + 100, head_bytes + 500);
+    assert_true(test_httpd_answer(&test));
+    assert_non_null(strstr(test_client_hear(&client), " 200 OK"));
+    assert_int_equal(httpd_quota_used(bytes), 0);
+
+    assert_string_equal(test_client_ask(&client, "POST /p HTTP/1.1\r\nHost: x\r\n"), "");
+    assert_int_not_equal(httpd_quota_used(bytes), 0);
+    assert_non_null(strstr(test_client_ask(&client, "rubbish\r\n\r\n"), " 400 "));
+    assert_int_equal(httpd_quota_used(bytes), 0); /* though the connection is still there */
+    assert_int_equal(httpd_quota_used(test.httpd->connections), 1);
+    test_client_close(&client);
+
+    test_client_open(&client, &test);
+    assert_string_equal(begin_request(&client), "");
+    test_client_close(&client);
+    test_httpd_settle(&test);
+    assert_int_equal(httpd_quota_used(bytes), 0);
+    test_httpd_close(&test);
+}
+
+/* Answers that nobody fetches are the client's, too. */
+static void answers_that_wait_are_counted(void **state)
+{
+    struct test_httpd  test;
+    struct test_client client;
+    test_httpd_open(&test, (struct httpd_options){ 0 });
+    test_client_open(&client, &test);
+    for (int i = 0; i < 100; i++)
+        (void)test_client_send(&client, BYTES("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
+    test_httpd_settle(&test);
+    assert_in_range(httpd_quota_used(test.httpd->bytes), 1,
+                    2 * (HTTPD_MAX_ANSWERS_WAITING + TEST_LARGE) + LOOP_SCRATCH);
+    (void)test_client_hear(&client);
+    assert_int_equal(httpd_quota_used(test.httpd->bytes), 0);
+    test_client_close(&client);
+    test_httpd_close(&test);
+}
+
 TESTS(requests_come_over_a_port, who_is_refused_gets_to_know_why,
-      what_cannot_be_opened_is_explained, peers_are_told_apart, a_peer_has_only_so_many_connections)
+      what_cannot_be_opened_is_explained, a_peer_has_only_so_many_connections,
+      this_machine_has_any_number_of_connections, a_peer_makes_us_hold_only_so_much,
+      bytes_are_counted_until_they_go, answers_that_wait_are_counted)

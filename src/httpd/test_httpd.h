@@ -156,19 +156,26 @@ static inline void test_httpd_wait(struct test_httpd *test, int64_t ns)
     test_httpd_settle(test);
 }
 
+/** Connects from that address. */
+static inline void test_client_open_at(struct test_client *client, struct test_httpd *test,
+                                       const struct address *peer)
+{
+    int ends[2];
+    int err = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
+    ASSERT(err == 0);
+    *client = (struct test_client){ .test = test, .fd = ends[0] };
+    httpd_accept(test->httpd, ends[1], peer);
+}
+
 /** Connects from 192.0.2.`host`. */
 static inline void test_client_open_from(struct test_client *client, struct test_httpd *test,
                                          unsigned host)
 {
-    int            ends[2];
     struct address peer = { .len = sizeof(struct sockaddr_in) };
-    int            err = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
-    ASSERT(err == 0);
     *(struct sockaddr_in *)&peer.storage = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons(40000), .sin_addr.s_addr = htonl(0xc0000200 + host)
     };
-    *client = (struct test_client){ .test = test, .fd = ends[0] };
-    httpd_accept(test->httpd, ends[1], &peer);
+    test_client_open_at(client, test, &peer);
 }
 
 static inline void test_client_open(struct test_client *client, struct test_httpd *test)

@@ -123,7 +123,7 @@ void whep_media_receive_rtcp(struct whep_media *media, uint8_t *packet, size_t l
 {
     if (!media->in)
         return;
-    ssize_t opened = srtcp_open(media->sealer, media->in, &media->rtcp_replay, packet, len);
+    ssize_t opened = srtcp_open_any(media->sealer, media->in, &media->reporters, packet, len);
     media->forged += opened == -EBADMSG;
     struct span             rest = { packet, opened > 0 ? (size_t)opened : 0 };
     struct rtcp_packet      part;

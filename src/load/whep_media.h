@@ -30,17 +30,17 @@ struct whep_track {
 };
 
 struct whep_media {
-    struct srtp_sealer *sealer;
-    struct srtp_keys   *in, *out; /* NULL: not agreed on yet */
-    uint32_t            decrypt_every;
-    bool                is_sampling;
-    struct whep_track   tracks[WHEP_TRACKS];
-    struct srtp_replay  rtcp_replay;
-    uint32_t            rtcp_index; /* of the next report */
-    uint32_t            ssrc;       /* our own, for reports */
-    uint64_t            decrypted;  /* RTP packets */
-    uint64_t            forged;     /* RTP and RTCP packets with a wrong tag */
-    uint64_t            reports;    /* sender reports that came */
+    struct srtp_sealer  *sealer;
+    struct srtp_keys    *in, *out; /* NULL: not agreed on yet */
+    uint32_t             decrypt_every;
+    bool                 is_sampling;
+    struct whep_track    tracks[WHEP_TRACKS];
+    struct srtcp_sources reporters;
+    uint32_t             rtcp_index; /* of the next report */
+    uint32_t             ssrc;       /* our own, for reports */
+    uint64_t             decrypted;  /* RTP packets */
+    uint64_t             forged;     /* RTP and RTCP packets with a wrong tag */
+    uint64_t             reports;    /* sender reports that came */
 };
 
 /** A packet that came. Its payload is empty when it was not decrypted. */

@@ -203,6 +203,14 @@ void rtcp_write_pli(uint32_t ssrc, uint32_t media_ssrc, uint8_t out[RTCP_PLI_SIZ
     write_feedback_ssrcs(ssrc, media_ssrc, out);
 }
 
+void rtcp_write_fir(uint32_t ssrc, const struct rtcp_fir *fir, uint8_t out[RTCP_FIR_SIZE])
+{
+    write_header(out, RTCP_PSFB, RTCP_PSFB_FIR, RTCP_FIR_SIZE);
+    write_feedback_ssrcs(ssrc, 0, out);
+    write_be32(out + 12, fir->ssrc);
+    write_be32(out + 16, (uint32_t)fir->seq << 24);
+}
+
 size_t rtcp_write_nack(uint32_t ssrc, uint32_t media_ssrc, const uint16_t *seqs, unsigned count,
                        uint8_t out[RTCP_MAX_NACK_SIZE])
 {

@@ -37,6 +37,7 @@ enum {
     RTCP_EMPTY_RR_SIZE = 8,
     RTCP_BYE_SIZE = 8,
     RTCP_PLI_SIZE = 12,
+    RTCP_FIR_SIZE = 20,
     RTCP_MAX_CNAME = 255,
     RTCP_MAX_SDES_SIZE = 4 + 4 + 2 + RTCP_MAX_CNAME + 3, /* at least one zero, then a whole word */
     RTCP_MAX_NACKS = 64,
@@ -128,6 +129,9 @@ size_t rtcp_write_sdes(uint32_t ssrc, struct span cname, uint8_t *out);
 
 /** Asks the sender of `media_ssrc` for a keyframe. */
 void rtcp_write_pli(uint32_t ssrc, uint32_t media_ssrc, uint8_t out[RTCP_PLI_SIZE]);
+
+/** The same (RFC 5104); fir->seq is to be another one in each request. */
+void rtcp_write_fir(uint32_t ssrc, const struct rtcp_fir *fir, uint8_t out[RTCP_FIR_SIZE]);
 
 /**
  * Asks for 1..RTCP_MAX_NACKS packets, in the order of their sequence numbers (wrapping). Returns

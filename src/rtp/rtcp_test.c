@@ -338,6 +338,15 @@ static void feedback_is_written_and_read(void **state)
     uint32_t           ssrc;
     assert_int_equal(rtcp_parse_pli(&packet, &ssrc), 0);
     assert_int_equal(ssrc, 0x01020304);
+
+    struct rtcp_fir fir = { .ssrc = 0x01020304, .seq = 0xfe };
+    rtcp_write_fir(0x5252fcd1, &fir, out);
+    assert_memory_equal(out, "\x84\xce\0\4\x52\x52\xfc\xd1\0\0\0\0\1\2\3\4\xfe\0\0\0",
+                        RTCP_FIR_SIZE);
+    packet = packet_of((struct span){ out, RTCP_FIR_SIZE });
+    fir = (struct rtcp_fir){ 0 };
+    assert_int_equal(rtcp_parse_fir(&packet, 0, &fir), 0);
+    assert_true(fir.ssrc == 0x01020304 && fir.seq == 0xfe);
 }
 
 static void ntp_and_wall_clock(void **state)

@@ -87,7 +87,10 @@ struct rtsp_session {
     int64_t          discards_logged_ns;
 
     /* publishers */
-    struct timer report_timer;
+    struct timer  report_timer;
+    struct source source;
+    uint8_t       feedback[STREAM_MAX_TRACKS]; /* enum sdp_feedback: what may be said of a track */
+    uint8_t       fir_count;
 };
 
 /* What a connection remembers wherever it lives. */

@@ -38,6 +38,56 @@ static void on_report_time(void *arg)
     rtsp_conn_mark(conn);
 }
 
+/* Requests for a keyframe, to publishers that take them. */
+
+#define CNAME "millrace"
+
+enum { MAX_REQUEST = RTCP_EMPTY_RR_SIZE + 4 + 4 + 2 + sizeof(CNAME) + 3 + RTCP_FIR_SIZE };
+
+static bool takes_requests(const struct rtsp_session *session, unsigned track)
+{
+    return session->ingest->tracks[track].codec->kind == CODEC_VIDEO &&
+           session->feedback[track] & (SDP_NACK_PLI | SDP_CCM_FIR);
+}
+
+/* Behind a report, as RTCP has to be; alone it would be for those who say so (RFC 5506). */
+static size_t write_keyframe_request(struct rtsp_session *session, unsigned track,
+                                     uint8_t out[MAX_REQUEST])
+{
+    uint32_t ours = session->ingest->tracks[track].out_ssrc;
+    uint32_t theirs = session->ingest->tracks[track].receiver.ssrc;
+    rtcp_write_empty_rr(ours, out);
+    size_t len = RTCP_EMPTY_RR_SIZE;
+    len += rtcp_write_sdes(ours, BYTES(CNAME), out + len);
+    if (session->feedback[track] & SDP_NACK_PLI) {
+        rtcp_write_pli(ours, theirs, out + len);
+        return len + RTCP_PLI_SIZE;
+    }
+    struct rtcp_fir fir = { .ssrc = theirs, .seq = session->fir_count++ };
+    rtcp_write_fir(ours, &fir, out + len);
+    return len + RTCP_FIR_SIZE;
+}
+
+static void on_keyframe_request(struct source *source)
+{
+    struct rtsp_session *session = CONTAINER_OF(source, struct rtsp_session, source);
+    struct rtsp_conn    *conn = session->conn;
+    for (unsigned i = 0; i < session->track_count; i++) {
+        const struct ingest_track *track = &session->ingest->tracks[i];
+        if (!takes_requests(session, i) || !track->receiver.has_packets ||
+            conn->out.len >= RTSP_MAX_OUT)
+            continue;
+        uint8_t frame[INTERLEAVED_HEADER + MAX_REQUEST];
+        size_t  len = write_keyframe_request(session, i, frame + INTERLEAVED_HEADER);
+        interleaved_write_header(frame, session->tracks[i].rtcp_channel, (uint16_t)len);
+        buf_append(&conn->out, (struct span){ frame, INTERLEAVED_HEADER + len });
+        counters_add(session->counters, COUNTER_OUTBOUND_RTCP, 1);
+    }
+    rtsp_conn_mark(conn);
+}
+
+static const struct source_ops source_ops = { on_keyframe_request };
+
 void rtsp_publish_start(struct rtsp_session *session, struct path_request *answer)
 {
     struct rtsp_conn *conn = session->conn;
@@ -48,6 +98,10 @@ void rtsp_publish_start(struct rtsp_session *session, struct path_request *answe
                                     description_ref(session->description), answer->counters);
     session->ingest = mem_new(struct ingest);
     ingest_init(session->ingest, conn->loop->hub, session->stream, session->counters, ssrcs);
+    session->source.ops = &source_ops;
+    for (unsigned i = 0; i < session->track_count; i++)
+        if (takes_requests(session, i))
+            stream_set_source(session->stream, &session->source);
     session->state = RTSP_RECORD;
     timer_start(conn->loop, &session->report_timer, conn->server->conf->rtcp_report_period_ns,
                 on_report_time, session);

@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 #include "base/test.h"
 #include "base/test_clock.h"
+#include "rtp/rtcp.h"
 #include "rtsp/test_peer.h"
 
 /* A publisher at "cam", and who reads it. */
@@ -266,6 +267,106 @@ static void the_publishers_clock_reaches_readers(void **state)
     trial_close(&trial);
 }
 
+/* A publisher of H264 and Opus whose video has these lines; it has sent a frame of each. */
+static void publish_with(struct trial *trial, const char *profile, const char *lines)
+{
+    AUTO(buf_fini) struct buf sdp = { 0 }, ask = { 0 }, sent = { 0 }, wanted = { 0 };
+    memset(trial, 0, sizeof(*trial));
+    test_rtsp_open(&trial->test, test_rtsp_conf(""));
+    buf_printf(&sdp,
+               "m=video 0 %s 96\r\na=rtpmap:96 H264/90000\r\na=control:video\r\n%s"
+               "m=audio 0 %s 97\r\na=rtpmap:97 opus/48000/2\r\na=control:audio\r\n%s",
+               profile, lines, profile, lines);
+    buf_printf(&ask,
+               "ANNOUNCE " TEST_URL " RTSP/1.0\r\nCSeq: 1\r\n"
+               "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n",
+               sdp.len);
+    buf_append(&ask, buf_span(&sdp));
+    buf_append_string(&ask, ASK_SETUP_RECORD_AT(TEST_URL, "video", "10-11")
+                                ASK_SETUP_RECORD_AT(TEST_URL, "audio", "12-13") ASK_RECORD);
+    test_peer_open(&trial->publisher, &trial->test, TEST_WORKER);
+    test_peer_expect(&trial->publisher, buf_string(&ask), "200 200 200 200");
+    write_packets(trial, "Va", &sent, &wanted);
+    test_peer_send(&trial->publisher, buf_span(&sent));
+    test_peer_fetch(&trial->publisher);
+}
+
+static struct stream *stream_of(const struct trial *trial)
+{
+    return test_peer_conn(&trial->publisher)->session->stream;
+}
+
+/* What is in the compound on channel 11, and nothing on any other. */
+static void check_request(const struct trial *trial, const char *kinds, const char *name)
+{
+    char                     text[64] = "";
+    struct interleaved_frame frame = { .channel = 11 };
+    struct rtcp_packet       packet;
+    struct rtcp_fir          fir;
+    uint32_t                 ssrc;
+    if (trial->publisher.frames.len)
+        CHECK(interleaved_parse(buf_span(&trial->publisher.frames), &frame) ==
+                  (ssize_t)trial->publisher.frames.len,
+              name);
+    CHECK(frame.channel == 11, name);
+    for (struct span rest = frame.payload; rest.len;) {
+        ssize_t used = rtcp_next(rest, &packet);
+        assert_true(used > 0);
+        CHECK(read_be32(packet.body.p) == test_rtsp_ssrc(TEST_VIDEO), name);
+        bool   is_pli = rtcp_parse_pli(&packet, &ssrc) == 0;
+        bool   is_fir = rtcp_parse_fir(&packet, 0, &fir) == 0;
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%u", len ? " " : "", packet.type);
+        if (is_pli || is_fir)
+            CHECK((is_pli ? ssrc : fir.ssrc) == 0xdeadbeef, name);
+        rest = span_skip(rest, (size_t)used);
+        if (is_fir)
+            (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), " FIR %u", fir.seq);
+    }
+    if (strcmp(text, kinds) != 0)
+        (void)fprintf(stderr, "it was sent: %s\n", text);
+    CHECK(strcmp(text, kinds) == 0, name);
+}
+
+static void keyframes_are_asked_for_where_that_was_announced(void **state)
+{
+    static const struct {
+        const char *name, *profile, *lines, *sent;
+    } cases[] = {
+        { "not announced", "RTP/AVP", "", "" },
+        { "PLI", "RTP/AVP", "a=rtcp-fb:* nack pli\r\n", "201 202 206" },
+        { "FIR", "RTP/AVPF", "a=rtcp-fb:* ccm fir\r\n", "201 202 206 FIR 0" },
+        { "both", "RTP/AVPF", "a=rtcp-fb:* ccm fir\r\na=rtcp-fb:* nack pli\r\n", "201 202 206" },
+        { "something else", "RTP/AVPF", "a=rtcp-fb:* nack\r\n", "" },
+        { "all feedback", "RTP/AVPF", "", "201 202 206" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct trial trial;
+        publish_with(&trial, cases[i].profile, cases[i].lines);
+        stream_request_keyframe(stream_of(&trial));
+        test_peer_fetch(&trial.publisher);
+        check_request(&trial, cases[i].sent, cases[i].name);
+        trial_close(&trial);
+    }
+}
+
+static void each_request_by_fir_is_a_new_one(void **state)
+{
+    struct trial trial;
+    publish_with(&trial, "RTP/AVP", "a=rtcp-fb:96 ccm fir\r\n");
+    for (unsigned i = 0; i < 3; i++) {
+        char want[32];
+        stream_request_keyframe(stream_of(&trial));
+        test_peer_fetch(&trial.publisher);
+        (void)snprintf(want, sizeof(want), "201 202 206 FIR %u", i);
+        check_request(&trial, want, want);
+        forget(&trial.publisher.frames);
+        test_clock_advance(NS_PER_S / 2);
+        test_peer_fetch(&trial.publisher);
+    }
+    trial_close(&trial);
+}
+
 static void the_newest_publisher_wins(void **state)
 {
     struct trial     trial;
@@ -327,4 +428,5 @@ static void several_take_over_at_once(void **state)
 TESTS(packets_and_requests_may_be_cut_anywhere, recording_may_begin_and_end_anywhere,
       rubbish_between_packets_is_passed_over, what_was_sent_before_the_end_arrives,
       who_is_to_be_closed_publishes_nothing_more, both_sides_get_reports,
-      the_publishers_clock_reaches_readers, the_newest_publisher_wins, several_take_over_at_once)
+      the_publishers_clock_reaches_readers, keyframes_are_asked_for_where_that_was_announced,
+      each_request_by_fir_is_a_new_one, the_newest_publisher_wins, several_take_over_at_once)

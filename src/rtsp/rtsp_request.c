@@ -47,12 +47,14 @@ static int on_get_parameter(struct rtsp_conn *conn, const struct message *reques
     return 0;
 }
 
-/* The announced controls: SETUP names the tracks by them. */
-static void keep_controls(struct rtsp_session *session, const struct sdp *sdp)
+/* What the stream's own description leaves out; SETUP names the tracks by their controls. */
+static void keep_announced(struct rtsp_session *session, const struct sdp *sdp)
 {
     session->controls = mem_new_array(char *, STREAM_MAX_TRACKS);
-    for (unsigned i = 0; i < sdp->media_count; i++)
+    for (unsigned i = 0; i < sdp->media_count; i++) {
         session->controls[i] = span_to_string(sdp->media[i].control);
+        session->feedback[i] = sdp->media[i].feedback;
+    }
 }
 
 static int begin_publishing(struct rtsp_conn *conn, const struct message *request, const char *path)
@@ -66,7 +68,7 @@ static int begin_publishing(struct rtsp_conn *conn, const struct message *reques
     struct rtsp_session *session = conn->session;
     if (description_parse(request->body, &session->description, &why) < 0)
         return rtsp_refuse(conn, request, 400, "invalid SDP: %s", why.text);
-    keep_controls(session, &sdp);
+    keep_announced(session, &sdp);
     session->path = mem_string(path);
     session->track_count = sdp.media_count;
     session->state = RTSP_PRE_RECORD;

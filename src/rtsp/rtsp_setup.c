@@ -84,7 +84,9 @@ static int set_up_track(struct rtsp_conn *conn, struct setup *setup, unsigned in
                                   (uint8_t)setup->transport.interleaved.rtcp };
     session->set_up_count++;
     session->track_mask |= (uint16_t)(1u << index);
-    struct rtsp_transport answer = { .is_tcp = true, .interleaved = setup->transport.interleaved };
+    struct rtsp_transport answer = { .is_tcp = true,
+                                     .has_feedback = setup->transport.has_feedback,
+                                     .interleaved = setup->transport.interleaved };
     if (session->reader.stream)
         answer.ssrc =
             (struct rtsp_transport_ssrc){ true, stream_track(session->reader.stream, index)->ssrc };

@@ -7,10 +7,21 @@
 static const struct profile {
     const char *name;
     bool        is_secure;
-    bool        is_tcp;
+    bool        has_feedback;
 } profiles[] = {
-    { "RTP/AVP", false, false }, { "RTP/AVP/UDP", false, false }, { "RTP/AVP/TCP", false, true },
-    { "RTP/SAVP", true, false }, { "RTP/SAVP/UDP", true, false }, { "RTP/SAVP/TCP", true, true },
+    { "RTP/AVP", false, false },
+    { "RTP/AVPF", false, true },
+    { "RTP/SAVP", true, false },
+    { "RTP/SAVPF", true, true },
+};
+
+static const struct lower {
+    const char *name;
+    bool        is_tcp;
+} lowers[] = {
+    { "", false },
+    { "/UDP", false },
+    { "/TCP", true },
 };
 
 static const struct mode {
@@ -22,14 +33,28 @@ static const struct mode {
     { "receive", RTSP_TRANSPORT_RECORD }, /* what ffmpeg and Darwin Streaming Server say */
 };
 
+static int parse_lower(struct span name, struct rtsp_transport *out)
+{
+    for (size_t i = 0; i < COUNT(lowers); i++) {
+        if (span_is_nocase(name, lowers[i].name)) {
+            out->is_tcp = lowers[i].is_tcp;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* "RTP/AVP/TCP": profile and lower transport. */
 static int parse_profile(struct span name, struct rtsp_transport *out)
 {
     for (size_t i = 0; i < COUNT(profiles); i++) {
-        if (span_is_nocase(name, profiles[i].name)) {
-            out->is_secure = profiles[i].is_secure;
-            out->is_tcp = profiles[i].is_tcp;
-            return 0;
-        }
+        size_t len = strlen(profiles[i].name);
+        if (!span_is_nocase(span_first(name, len), profiles[i].name) ||
+            parse_lower(span_skip(name, len), out) < 0)
+            continue;
+        out->is_secure = profiles[i].is_secure;
+        out->has_feedback = profiles[i].has_feedback;
+        return 0;
     }
     return -EINVAL;
 }
@@ -191,6 +216,7 @@ void rtsp_transport_write(struct buf *out, const struct rtsp_transport *transpor
         [RTSP_TRANSPORT_RECORD] = ";mode=record",
     };
     buf_append_string(out, transport->is_secure ? "RTP/SAVP" : "RTP/AVP");
+    buf_append_string(out, transport->has_feedback ? "F" : "");
     buf_append_string(out, transport->is_tcp ? "/TCP" : "");
     buf_append_string(out, transport->is_multicast ? ";multicast" : ";unicast");
     write_span(out, "source", transport->source);

@@ -32,8 +32,9 @@ struct rtsp_transport_ssrc {
 
 /** Zeros: RTP/AVP over UDP, unicast, with no parameter. */
 struct rtsp_transport {
-    bool                       is_secure; /* RTP/SAVP */
-    bool                       is_tcp;    /* interleaved with the requests */
+    bool                       is_secure;    /* RTP/SAVP */
+    bool                       has_feedback; /* RTP/AVPF: RTCP without delay (RFC 4585) */
+    bool                       is_tcp;       /* interleaved with the requests */
     bool                       is_multicast;
     enum rtsp_transport_mode   mode;
     struct span                source; /* an address or name, unchecked; empty: not given */

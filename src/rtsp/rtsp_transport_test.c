@@ -14,9 +14,10 @@ static bool pairs_are_equal(struct rtsp_transport_pair a, struct rtsp_transport_
 
 static bool are_equal(const struct rtsp_transport *a, const struct rtsp_transport *b)
 {
-    return a->is_secure == b->is_secure && a->is_tcp == b->is_tcp &&
-           a->is_multicast == b->is_multicast && a->mode == b->mode && a->ttl == b->ttl &&
-           span_equal(a->source, b->source) && span_equal(a->destination, b->destination) &&
+    return a->is_secure == b->is_secure && a->has_feedback == b->has_feedback &&
+           a->is_tcp == b->is_tcp && a->is_multicast == b->is_multicast && a->mode == b->mode &&
+           a->ttl == b->ttl && span_equal(a->source, b->source) &&
+           span_equal(a->destination, b->destination) &&
            pairs_are_equal(a->interleaved, b->interleaved) && pairs_are_equal(a->port, b->port) &&
            pairs_are_equal(a->client_port, b->client_port) &&
            pairs_are_equal(a->server_port, b->server_port) &&
@@ -36,6 +37,10 @@ static void one_transport_is_read(void **state)
         { "RTP/SAVP;unicast", { .is_secure = true } },
         { "RTP/SAVP/UDP;unicast", { .is_secure = true } },
         { "RTP/SAVP/TCP", { .is_secure = true, .is_tcp = true } },
+        { "RTP/AVPF", { .has_feedback = true } },
+        { "rtp/avpf/udp", { .has_feedback = true } },
+        { "RTP/AVPF/TCP;unicast", { .has_feedback = true, .is_tcp = true } },
+        { "RTP/SAVPF/TCP", { .is_secure = true, .has_feedback = true, .is_tcp = true } },
         { "RTP/AVP;multicast", { .is_multicast = true } },
         { "rtp/avp/tcp;UniCast;InterLeaved=2-3", { .is_tcp = true, .interleaved = PAIR(2, 3) } },
 

@@ -106,6 +106,15 @@ static void read_fmtp(struct sdp_media *media, struct span value)
         read_param(media, span_trim(param));
 }
 
+static void read_feedback(struct sdp_media *media, struct span value)
+{
+    struct span format = sdp_next_word(&value);
+    if (!span_is(format, "*") && !is_about_format(media, format))
+        return;
+    media->has_feedback = true;
+    media->feedback |= (uint8_t)sdp_feedback_parse(value);
+}
+
 static const struct attribute_rule {
     const char *prefix;
     void (*read)(struct sdp_media *media, struct span value);
@@ -113,6 +122,7 @@ static const struct attribute_rule {
     { "a=control:", read_control },
     { "a=rtpmap:", read_rtpmap },
     { "a=fmtp:", read_fmtp },
+    { "a=rtcp-fb:", read_feedback },
 };
 
 static void read_attribute(struct sdp_media *media, struct span line)
@@ -160,6 +170,9 @@ static void finish_media(struct sdp_media *media)
         media->kind = BYTES("application");
     if (media->format.len == 0)
         (void)read_payload_type(media, BYTES("96"));
+    /* To who speaks AVPF and names nothing, what suits the medium may be said: GStreamer, say. */
+    if (!media->has_feedback && span_is_nocase(media->profile, "RTP/AVPF"))
+        media->feedback = SDP_NACK_PLI;
 
     uint32_t static_rate = 0;
     media->codec = codec_find_static(media->payload_type, &static_rate, &media->channels);

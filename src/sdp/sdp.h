@@ -10,12 +10,14 @@
  * Size:    about 14 KB: keep it on the stack or in scratch.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/errmsg.h"
 #include "base/span.h"
 #include "codec/codec.h"
+#include "sdp/sdp_feedback.h"
 
 enum {
     SDP_MAX_MEDIA = 16, /* ONVIF cameras announce up to five */
@@ -34,9 +36,11 @@ struct sdp_media {
     struct span         format;  /* payload_type as text: "96" */
     const struct codec *codec;   /* never NULL */
     uint8_t             payload_type;
-    uint32_t            clock_rate; /* never 0 */
-    uint8_t             channels;   /* 0: not said */
-    struct span         rtpmap;     /* "H264/90000"; may be empty */
+    uint32_t            clock_rate;   /* never 0 */
+    uint8_t             channels;     /* 0: not said */
+    bool                has_feedback; /* says what it takes */
+    uint8_t             feedback;     /* bits of enum sdp_feedback; sdp_write() leaves it out */
+    struct span         rtpmap;       /* "H264/90000"; may be empty */
     unsigned            fmtp_count;
     struct sdp_param    fmtp[SDP_MAX_FMTP];
 };

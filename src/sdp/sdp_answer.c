@@ -14,27 +14,7 @@ static const char *const direction_names[] = {
     [SDP_INACTIVE] = "inactive",
 };
 
-static const char *const setup_names[] = {
-    [SDP_SETUP_UNSAID] = "passive",    [SDP_SETUP_ACTPASS] = "actpass",
-    [SDP_SETUP_ACTIVE] = "active",     [SDP_SETUP_PASSIVE] = "passive",
-    [SDP_SETUP_HOLDCONN] = "holdconn",
-};
-
-static const char *const hash_names[] = {
-    [SDP_SHA256] = "sha-256",
-    [SDP_SHA384] = "sha-384",
-    [SDP_SHA512] = "sha-512",
-    [SDP_SHA1] = "sha-1",
-};
-
-static const struct feedback_row {
-    unsigned    bit;
-    const char *text;
-} feedback_rows[] = {
-    { SDP_NACK, "nack" },
-    { SDP_NACK_PLI, "nack pli" },
-    { SDP_TRANSPORT_CC, "transport-cc" },
-};
+static const enum sdp_feedback written_feedback[] = { SDP_NACK, SDP_NACK_PLI, SDP_TRANSPORT_CC };
 
 static struct span protocol_of(const struct sdp_answer_media *media)
 {
@@ -43,7 +23,7 @@ static struct span protocol_of(const struct sdp_answer_media *media)
 
 static void write_fingerprint(struct buf *out, const struct sdp_fingerprint *fingerprint)
 {
-    buf_printf(out, "a=fingerprint:%s ", hash_names[fingerprint->hash]);
+    buf_printf(out, "a=fingerprint:%s ", sdp_hashes[fingerprint->hash].name);
     for (unsigned i = 0; i < fingerprint->len; i++)
         buf_printf(out, "%s%02X", i ? ":" : "", fingerprint->digest[i]);
     buf_append_string(out, "\r\n");
@@ -120,9 +100,10 @@ static void write_format(struct buf *out, const struct sdp_answer_format *format
     buf_printf(out, "a=rtpmap:%u %.*s\r\n", format->payload_type, SPAN_ARGS(format->rtpmap));
     if (format->fmtp.len)
         buf_printf(out, "a=fmtp:%u %.*s\r\n", format->payload_type, SPAN_ARGS(format->fmtp));
-    for (size_t i = 0; i < COUNT(feedback_rows); i++)
-        if (format->feedback & feedback_rows[i].bit)
-            buf_printf(out, "a=rtcp-fb:%u %s\r\n", format->payload_type, feedback_rows[i].text);
+    for (size_t i = 0; i < COUNT(written_feedback); i++)
+        if (format->feedback & written_feedback[i])
+            buf_printf(out, "a=rtcp-fb:%u %s\r\n", format->payload_type,
+                       sdp_feedback_text(written_feedback[i]));
 }
 
 /* Our track, in all the forms that browsers have asked for over the years. */
@@ -144,10 +125,12 @@ static void write_accepted(struct buf *out, const struct sdp_answer *answer,
                            const struct sdp_answer_media *media)
 {
     sdp_write_media_line(out, media);
-    buf_printf(out, "c=IN IP4 0.0.0.0\r\na=setup:%s\r\n", setup_names[answer->setup]);
+    buf_printf(out, "c=IN IP4 0.0.0.0\r\na=setup:%s\r\n", sdp_setup_names[answer->setup]);
     sdp_write_mid(out, media);
     sdp_write_credentials(out, answer);
-    buf_append_string(out, "a=rtcp-mux\r\na=rtcp-rsize\r\n");
+    buf_append_string(out, "a=rtcp-mux\r\n");
+    if (media->has_rtcp_rsize)
+        buf_append_string(out, "a=rtcp-rsize\r\n");
     for (unsigned i = 0; i < media->format_count; i++)
         write_format(out, &media->formats[i]);
     for (unsigned i = 0; i < media->extmap_count; i++)

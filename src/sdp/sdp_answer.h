@@ -33,6 +33,7 @@ struct sdp_answer_media {
     struct span              protocol; /* the offer's; empty: UDP/TLS/RTP/SAVPF */
     bool                     is_accepted;
     bool                     is_bundled;
+    bool                     has_rtcp_rsize; /* only if the offer has it; rtcp-mux is always said */
     enum sdp_direction       direction;
     uint32_t                 ssrc;  /* 0: we send nothing; no ssrc and msid lines */
     struct span              label; /* of our track: "video" */

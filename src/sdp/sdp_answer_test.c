@@ -115,6 +115,7 @@ static void choose(const struct sdp_offer_media *offered, const struct choice *c
         .mid = offered->mid,
         .is_accepted = true,
         .is_bundled = offered->is_bundled,
+        .has_rtcp_rsize = true, /* MediaMTX says so to everybody */
         .direction = direction,
         .ssrc = choice->ssrc,
         .label = offered->kind,
@@ -231,19 +232,19 @@ static void rejected_media_keep_their_place(void **state)
     AUTO(buf_fini) struct buf out = { 0 };
     begin_answer(&answer);
     sdp_answer_write(&out, &answer);
-    assert_string_equal(buf_string(&out), SESSION_LINES
-                        "a=group:BUNDLE v\r\n"
-                        "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"
-                        "c=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:d\r\n"
-                        "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"
-                        "c=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:a\r\n"
-                        "m=video 9 TCP/DTLS/RTP/SAVPF 96\r\n"
-                        "c=IN IP4 0.0.0.0\r\na=setup:passive\r\na=mid:v\r\n"
-                        "a=ice-ufrag:user\r\na=ice-pwd:password\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
-                        "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=inactive\r\n"
-                        "a=candidate:f 1 udp 1 192.0.2.1 8189 typ host\r\n"
-                        "a=candidate:f 2 udp 1 192.0.2.1 8189 typ host\r\n"
-                        "a=end-of-candidates\r\n");
+    assert_string_equal(buf_string(&out),
+                        SESSION_LINES "a=group:BUNDLE v\r\n"
+                                      "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+                                      "c=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:d\r\n"
+                                      "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"
+                                      "c=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:a\r\n"
+                                      "m=video 9 TCP/DTLS/RTP/SAVPF 96\r\n"
+                                      "c=IN IP4 0.0.0.0\r\na=setup:passive\r\na=mid:v\r\n"
+                                      "a=ice-ufrag:user\r\na=ice-pwd:password\r\na=rtcp-mux\r\n"
+                                      "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=inactive\r\n"
+                                      "a=candidate:f 1 udp 1 192.0.2.1 8189 typ host\r\n"
+                                      "a=candidate:f 2 udp 1 192.0.2.1 8189 typ host\r\n"
+                                      "a=end-of-candidates\r\n");
 }
 
 static void a_restart_names_accepted_media_only(void **state)

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "sdp/sdp_internal.h"
 
-static const char *const type_names[] = {
+const char *const sdp_candidate_types[] = {
     [CANDIDATE_HOST] = "host",
     [CANDIDATE_PRFLX] = "prflx",
     [CANDIDATE_SRFLX] = "srflx",
@@ -14,8 +14,8 @@ static const char *const type_names[] = {
 
 static bool parse_type(struct span name, enum candidate_type *out)
 {
-    for (size_t i = 0; i < COUNT(type_names); i++) {
-        if (span_is_nocase(name, type_names[i])) {
+    for (size_t i = 0; i < COUNT(sdp_candidate_types); i++) {
+        if (span_is_nocase(name, sdp_candidate_types[i])) {
             *out = (enum candidate_type)i;
             return true;
         }
@@ -86,7 +86,8 @@ void sdp_candidate_write(struct buf *out, const struct sdp_candidate *candidate,
     bool is_tcp = candidate->tcptype.len > 0, is_ipv6 = span_find(candidate->address, ':') >= 0;
     buf_printf(out, "a=candidate:%.*s %u %s %u %.*s %u typ %s", SPAN_ARGS(candidate->foundation),
                component, is_tcp ? "tcp" : "udp", candidate->priority,
-               SPAN_ARGS(candidate->address), candidate->port, type_names[candidate->type]);
+               SPAN_ARGS(candidate->address), candidate->port,
+               sdp_candidate_types[candidate->type]);
     /* All but host need them (RFC 8839, section 5.1); nobody has to know our inner addresses. */
     if (candidate->type != CANDIDATE_HOST)
         buf_printf(out, " raddr %s rport 0", is_ipv6 ? "::" : "0.0.0.0");

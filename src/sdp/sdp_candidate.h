@@ -25,6 +25,9 @@ struct sdp_candidate {
     uint8_t             media;   /* index of the medium it stood in */
 };
 
+/** What types are called, by enum candidate_type: "host". */
+extern const char *const sdp_candidate_types[CANDIDATE_RELAY + 1];
+
 /**
  * Reads what follows `a=candidate:`; `media` is left 0. Extensions that we do not know are passed
  * over, raddr and rport too. -EINVAL: not of the form, or neither UDP nor TCP.

@@ -25,11 +25,6 @@ static void read_pwd(struct sdp_fragment *out, struct span value)
     read_credential(&out->pwd, value);
 }
 
-static void read_end_of_candidates(struct sdp_fragment *out, struct span value)
-{
-    out->has_all_candidates = true;
-}
-
 static void read_mid(struct sdp_fragment *out, struct span value)
 {
     out->mids[out->media_count - 1] = value;
@@ -51,7 +46,6 @@ static const struct attribute_rule {
 } attribute_rules[] = {
     { "ice-ufrag", false, read_ufrag },
     { "ice-pwd", false, read_pwd },
-    { "end-of-candidates", false, read_end_of_candidates },
     { "mid", true, read_mid },
     { "candidate", true, read_candidate },
 };
@@ -88,7 +82,6 @@ int sdp_fragment_parse(struct span text, struct sdp_fragment *out, struct errmsg
     if (text.len == 0)
         return errmsg_set(why, -EINVAL, "EOF");
     out->ufrag = out->pwd = (struct span){ 0 };
-    out->has_all_candidates = false;
     out->media_count = out->candidate_count = 0;
     while ((got = sdp_lines_next(&lines, &line, why)) > 0)
         if ((got = read_line(out, &line, why)) < 0)

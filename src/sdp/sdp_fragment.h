@@ -17,7 +17,6 @@
 
 struct sdp_fragment {
     struct span          ufrag, pwd; /* of the session, else of the first medium with them */
-    bool                 has_all_candidates; /* a=end-of-candidates, anywhere */
     unsigned             media_count;
     struct span          mids[SDP_OFFER_MAX_MEDIA]; /* by index of medium; empty: not said */
     unsigned             candidate_count;

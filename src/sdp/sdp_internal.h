@@ -8,9 +8,21 @@
 #include "base/buf.h"
 #include "base/errmsg.h"
 #include "base/span.h"
+#include "sdp/sdp_offer.h"
 
 struct sdp_answer;
 struct sdp_answer_media;
+
+/** By their values; SDP_SETUP_UNSAID has none. */
+extern const char *const sdp_setup_names[SDP_SETUP_HOLDCONN + 1];
+
+struct sdp_hash_info {
+    const char *name; /* "sha-256" */
+    uint8_t     len;  /* bytes of a digest */
+};
+
+/** By their values. */
+extern const struct sdp_hash_info sdp_hashes[SDP_SHA1 + 1];
 
 /** The next word of a line; empty when there is none left. */
 struct span sdp_next_word(struct span *rest);

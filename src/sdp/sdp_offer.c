@@ -1,5 +1,6 @@
 #include "sdp/sdp_offer.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 #include "base/check.h"
@@ -10,6 +11,8 @@ enum {
     MAX_PAYLOAD_TYPE = 127,
     MAX_EXTMAP_ID = 255,
     MAX_CLOCK_RATE = INT32_MAX,
+    MIN_UFRAG = 4, /* 24 bits of chance (RFC 8839, section 5.4) */
+    MIN_PWD = 22,  /* 128 */
 };
 
 /* What is being read, and the mids of its group, which media that come later belong to. */
@@ -36,34 +39,18 @@ static const struct protocol_row {
     { "DTLS/SCTP", SDP_PROTOCOL_DATA },
 };
 
-static const struct setup_row {
-    const char    *name;
-    enum sdp_setup setup;
-} setup_rows[] = {
-    { "actpass", SDP_SETUP_ACTPASS },
-    { "active", SDP_SETUP_ACTIVE },
-    { "passive", SDP_SETUP_PASSIVE },
-    { "holdconn", SDP_SETUP_HOLDCONN },
+const char *const sdp_setup_names[] = {
+    [SDP_SETUP_ACTPASS] = "actpass",
+    [SDP_SETUP_ACTIVE] = "active",
+    [SDP_SETUP_PASSIVE] = "passive",
+    [SDP_SETUP_HOLDCONN] = "holdconn",
 };
 
-static const struct hash_row {
-    const char   *name;
-    enum sdp_hash hash;
-    uint8_t       len;
-} hash_rows[] = {
-    { "sha-1", SDP_SHA1, 20 },
-    { "sha-256", SDP_SHA256, 32 },
-    { "sha-384", SDP_SHA384, 48 },
-    { "sha-512", SDP_SHA512, 64 },
-};
-
-static const struct feedback_row {
-    const char *text;
-    unsigned    bit;
-} feedback_rows[] = {
-    { "nack", SDP_NACK },           { "nack pli", SDP_NACK_PLI },
-    { "ccm fir", SDP_CCM_FIR },     { "transport-cc", SDP_TRANSPORT_CC },
-    { "goog-remb", SDP_GOOG_REMB },
+const struct sdp_hash_info sdp_hashes[] = {
+    [SDP_SHA256] = { "sha-256", 32 },
+    [SDP_SHA384] = { "sha-384", 48 },
+    [SDP_SHA512] = { "sha-512", 64 },
+    [SDP_SHA1] = { "sha-1", 20 },
 };
 
 static enum sdp_protocol find_protocol(struct span text)
@@ -156,23 +143,11 @@ static void read_pwd(struct level *level, int arg, struct span value)
         level->transport->pwd = value;
 }
 
-static void read_ice_options(struct level *level, int arg, struct span value)
-{
-    struct span word;
-    while ((word = sdp_next_word(&value)).len)
-        level->transport->has_trickle |= span_is(word, "trickle");
-}
-
-static void read_end_of_candidates(struct level *level, int arg, struct span value)
-{
-    level->transport->has_all_candidates = true;
-}
-
 static void read_setup(struct level *level, int arg, struct span value)
 {
-    for (size_t i = 0; i < COUNT(setup_rows); i++)
-        if (span_is_nocase(value, setup_rows[i].name))
-            level->transport->setup = setup_rows[i].setup;
+    for (unsigned i = SDP_SETUP_UNSAID + 1; i < COUNT(sdp_setup_names); i++)
+        if (span_is_nocase(value, sdp_setup_names[i]))
+            level->transport->setup = (enum sdp_setup)i;
 }
 
 /* "AB:CD:EF" */
@@ -196,11 +171,10 @@ static void read_fingerprint(struct level *level, int arg, struct span value)
     struct span           name = sdp_next_word(&value);
     if (transport->fingerprint_count == SDP_OFFER_MAX_FINGERPRINTS)
         return;
-    for (size_t i = 0; i < COUNT(hash_rows); i++) {
-        const struct hash_row *row = &hash_rows[i];
-        struct sdp_fingerprint read = { .hash = row->hash, .len = row->len };
-        if (span_is_nocase(name, row->name) &&
-            parse_digest(span_trim(value), row->len, read.digest))
+    for (unsigned i = 0; i < COUNT(sdp_hashes); i++) {
+        struct sdp_fingerprint read = { .hash = (enum sdp_hash)i, .len = sdp_hashes[i].len };
+        if (span_is_nocase(name, sdp_hashes[i].name) &&
+            parse_digest(span_trim(value), read.len, read.digest))
             transport->fingerprints[transport->fingerprint_count++] = read;
     }
 }
@@ -269,10 +243,7 @@ static void read_rtcp_fb(struct level *level, int arg, struct span value)
     struct sdp_offer_media *media = level->media;
     struct span             which = sdp_next_word(&value);
     struct sdp_format      *format = find_format(media, which);
-    unsigned                bits = 0;
-    for (size_t i = 0; i < COUNT(feedback_rows); i++)
-        if (span_is_nocase(span_trim(value), feedback_rows[i].text))
-            bits = feedback_rows[i].bit;
+    unsigned                bits = sdp_feedback_parse(value);
     if (format)
         format->feedback |= bits;
     for (unsigned i = 0; span_is(which, "*") && i < media->format_count; i++)
@@ -313,10 +284,8 @@ static const struct attribute_rule {
 } attribute_rules[] = {
     { "ice-ufrag", BOTH, read_ufrag, 0 },
     { "ice-pwd", BOTH, read_pwd, 0 },
-    { "ice-options", BOTH, read_ice_options, 0 },
     { "fingerprint", BOTH, read_fingerprint, 0 },
     { "setup", BOTH, read_setup, 0 },
-    { "end-of-candidates", BOTH, read_end_of_candidates, 0 },
     { "sendrecv", BOTH, read_direction, SDP_SENDRECV },
     { "sendonly", BOTH, read_direction, SDP_SENDONLY },
     { "recvonly", BOTH, read_direction, SDP_RECVONLY },
@@ -327,6 +296,7 @@ static const struct attribute_rule {
     { "mid", MEDIA, read_mid, 0 },
     { "bundle-only", MEDIA, read_bundle_only, 0 },
     { "rtcp-mux", MEDIA, read_rtcp_mux, 0 },
+    { "rtcp-mux-only", MEDIA, read_rtcp_mux, 0 }, /* RFC 8858 */
     { "rtcp-rsize", MEDIA, read_rtcp_rsize, 0 },
     { "rtpmap", MEDIA, read_rtpmap, 0 },
     { "fmtp", MEDIA, read_fmtp, 0 },
@@ -378,8 +348,6 @@ static void inherit_transport(struct sdp_transport *transport, const struct sdp_
         transport->pwd = session->pwd;
     if (transport->setup == SDP_SETUP_UNSAID)
         transport->setup = session->setup;
-    transport->has_trickle |= session->has_trickle;
-    transport->has_all_candidates |= session->has_all_candidates;
     if (transport->fingerprint_count)
         return;
     transport->fingerprint_count = session->fingerprint_count;
@@ -426,14 +394,60 @@ static void resolve_bundle(struct sdp_offer *offer, struct span bundle)
     offer->transport_at = at == none ? 0 : at;
 }
 
+/* In a group that may be said with its transport alone: RFC 8843, section 7.1.3. */
+static void inherit_rtcp(struct sdp_offer *offer)
+{
+    const struct sdp_offer_media *first = &offer->media[offer->transport_at];
+    for (unsigned i = 0; i < offer->media_count; i++) {
+        struct sdp_offer_media *media = &offer->media[i];
+        media->has_rtcp_mux |= media->is_bundled && first->has_rtcp_mux;
+        media->has_rtcp_rsize |= media->is_bundled && first->has_rtcp_rsize;
+    }
+}
+
+/* Letters, digits, '+' and '/' (RFC 8839, section 5.4), and what Chromium lets pass beside them. */
+static bool is_ice_text(struct span text)
+{
+    static const struct span marks = BYTES("+/-_=#");
+    for (size_t i = 0; i < text.len; i++) {
+        char c = (char)text.p[i];
+        if (!isascii(c) || !(isalnum(c) || span_find(marks, c) >= 0))
+            return false;
+    }
+    return true;
+}
+
+static int check_ice_text(const char *name, struct span text, size_t min, struct errmsg *why)
+{
+    if (text.len >= min && is_ice_text(text))
+        return 0;
+    return errmsg_set(why, -EINVAL, "%s must be %zu to %d letters, digits, + or /", name, min,
+                      SDP_MAX_ICE_TEXT);
+}
+
 static int check_transport(const struct sdp_transport *transport, struct errmsg *why)
 {
     const char *missing = transport->ufrag.len == 0           ? "ice-ufrag"
                           : transport->pwd.len == 0           ? "ice-pwd"
                           : transport->fingerprint_count == 0 ? "fingerprint"
                                                               : NULL;
-    return missing ? errmsg_set(why, -EINVAL, "SetRemoteDescription called with no %s", missing)
-                   : 0;
+    if (missing)
+        return errmsg_set(why, -EINVAL, "SetRemoteDescription called with no %s", missing);
+    int err = check_ice_text("ice-ufrag", transport->ufrag, MIN_UFRAG, why);
+    return err < 0 ? err : check_ice_text("ice-pwd", transport->pwd, MIN_PWD, why);
+}
+
+/* It names one medium, in the group and in the answer (RFC 5888, section 4). */
+static int check_mids(const struct sdp_offer *offer, struct errmsg *why)
+{
+    for (unsigned i = 0; i < offer->media_count; i++) {
+        struct span mid = offer->media[i].mid;
+        for (unsigned j = 0; mid.len && j < i; j++)
+            if (span_equal(offer->media[j].mid, mid))
+                return errmsg_set(why, -EINVAL, "two media of the offer have the mid '%.*s'",
+                                  SPAN_ARGS(span_first(mid, 64)));
+    }
+    return 0;
 }
 
 int sdp_offer_parse(struct span text, struct sdp_offer *out, struct errmsg *why)
@@ -453,8 +467,11 @@ int sdp_offer_parse(struct span text, struct sdp_offer *out, struct errmsg *why)
             finish_format(&out->media[i].formats[j]);
     }
     resolve_bundle(out, reader.bundle);
+    inherit_rtcp(out);
     err = check_transport(
         out->media_count ? &out->media[out->transport_at].transport : &out->session, why);
+    if (err == 0)
+        err = check_mids(out, why);
     if (err < 0)
         return err;
     return out->media_count ? 0 : errmsg_set(why, -EINVAL, "the offer has no media");

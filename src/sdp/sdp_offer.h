@@ -15,6 +15,7 @@
 #include "base/errmsg.h"
 #include "base/span.h"
 #include "sdp/sdp_candidate.h"
+#include "sdp/sdp_feedback.h"
 
 enum {
     SDP_OFFER_MAX_MEDIA = 32,       /* a viewer needs two */
@@ -37,15 +38,6 @@ enum sdp_setup {
 
 enum sdp_hash { SDP_SHA256, SDP_SHA384, SDP_SHA512, SDP_SHA1 }; /* the first we would take first */
 
-/** Bits: feedback that a format has (RFC 4585, 5104). */
-enum sdp_feedback {
-    SDP_NACK = 1 << 0,
-    SDP_NACK_PLI = 1 << 1,
-    SDP_CCM_FIR = 1 << 2,
-    SDP_TRANSPORT_CC = 1 << 3,
-    SDP_GOOG_REMB = 1 << 4,
-};
-
 enum sdp_protocol {
     SDP_PROTOCOL_OTHER,
     SDP_PROTOCOL_RTP,  /* UDP/TLS/RTP/SAVPF and all that RFC 9429 takes for the same */
@@ -61,8 +53,6 @@ struct sdp_fingerprint {
 /** What ICE and DTLS need; a medium that does not say one of these has the session's. */
 struct sdp_transport {
     struct span            ufrag, pwd;
-    bool                   has_trickle;
-    bool                   has_all_candidates; /* a=end-of-candidates */
     enum sdp_setup         setup;
     unsigned               fingerprint_count; /* of hashes we know */
     struct sdp_fingerprint fingerprints[SDP_OFFER_MAX_FINGERPRINTS];
@@ -94,7 +84,8 @@ struct sdp_offer_media {
     enum sdp_protocol    protocol;
     enum sdp_direction   direction;
     bool                 is_bundled;
-    bool                 has_rtcp_mux, has_rtcp_rsize;
+    bool                 has_rtcp_mux;   /* RTCP comes by the same port (RFC 5761) */
+    bool                 has_rtcp_rsize; /* RTCP packets need not be compound (RFC 5506) */
     struct sdp_transport transport;
     unsigned             format_count; /* of RTP media, in the peer's order of preference */
     struct sdp_format    formats[SDP_OFFER_MAX_FORMATS];
@@ -117,8 +108,9 @@ struct sdp_offer {
 
 /**
  * -EINVAL with a reason in `why`, in MediaMTX's words where it has some, when a line is none, an
- * m= line has no port, there are no media or more than SDP_OFFER_MAX_MEDIA, or the transport that
- * would be used has no ufrag, pwd or fingerprint. `out` is then undefined.
+ * m= line has no port, there are no media or more than SDP_OFFER_MAX_MEDIA, two of them have the
+ * same mid, or the transport that would be used has no fingerprint, or no ufrag and pwd of the form
+ * and length of RFC 8839, section 5.4. `out` is then undefined.
  */
 int sdp_offer_parse(struct span text, struct sdp_offer *out, struct errmsg *why);
 

@@ -37,6 +37,7 @@ static void accept_media(const struct sdp_offer_media *media, struct sdp_answer_
                                       .protocol = media->protocol_text,
                                       .is_accepted = media->format_count > 0,
                                       .is_bundled = media->is_bundled,
+                                      .has_rtcp_rsize = media->has_rtcp_rsize,
                                       .direction = media->direction,
                                       .format_count = media->format_count > 0 };
     if (media->format_count)
@@ -55,7 +56,7 @@ static void check_round_trip(void)
     answer.fingerprint = *sdp_transport_fingerprint(transport);
     answer.ufrag = transport->ufrag;
     answer.pwd = transport->pwd;
-    answer.setup = transport->setup;
+    answer.setup = transport->setup == SDP_SETUP_PASSIVE ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
     answer.candidate_count = offer.candidate_count;
     memcpy(answer.candidates, offer.candidates, sizeof(offer.candidates));
     answer.media_count = offer.media_count;

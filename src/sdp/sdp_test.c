@@ -218,6 +218,41 @@ static void parameters_are_found_by_name(void **state)
                            "a=fmtp:96 a=2; ab=3; alone; b=; c=d=e=; profile-level-id=42\r\n"));
 }
 
+static void feedback_is_what_the_sender_announces(void **state)
+{
+    static const struct {
+        const char *name, *medium;
+        unsigned    feedback;
+    } cases[] = {
+        { "none", "RTP/AVP 96", 0 },
+        { "PLI", "RTP/AVP 96\r\na=rtcp-fb:96 nack pli", SDP_NACK_PLI },
+        { "PLI for all formats", "RTP/AVP 96\r\na=rtcp-fb:* nack pli", SDP_NACK_PLI },
+        { "FIR", "RTP/AVPF 96\r\na=rtcp-fb:96 ccm fir", SDP_CCM_FIR },
+        { "both", "RTP/AVPF 96\r\na=rtcp-fb:96 ccm fir\r\na=rtcp-fb:96 nack pli",
+          SDP_NACK_PLI | SDP_CCM_FIR },
+        { "of another format", "RTP/AVP 96 97\r\na=rtcp-fb:97 nack pli", 0 },
+        { "NACK alone", "RTP/AVPF 96\r\na=rtcp-fb:96 nack", SDP_NACK },
+        { "something else", "RTP/AVPF 96\r\na=rtcp-fb:96 trr-int 100", 0 },
+        { "NACK and PLI", "RTP/AVPF 96\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli",
+          SDP_NACK_PLI | SDP_NACK },
+        { "capital letters, blanks", "rtp/avp 96\r\na=rtcp-fb: 96  NACK PLI ", SDP_NACK_PLI },
+        { "not quite PLI", "RTP/AVPF 96\r\na=rtcp-fb:96 nack plia", 0 },
+        { "no format", "RTP/AVP 96\r\na=rtcp-fb: nack pli", 0 },
+        { "AVPF that names nothing", "RTP/AVPF 96", SDP_NACK_PLI },
+        { "AVPF that names another format's", "RTP/AVPF 96 97\r\na=rtcp-fb:97 nack", SDP_NACK_PLI },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        static struct sdp         sdp;
+        AUTO(buf_fini) struct buf text = { 0 };
+        buf_printf(&text, "m=video 0 %s\r\na=rtpmap:96 H264/90000\r\n", cases[i].medium);
+        assert_int_equal(sdp_parse(buf_span(&text), &sdp, NULL), 0);
+        CHECK(sdp.media[0].feedback == cases[i].feedback, cases[i].name);
+        buf_printf(&text, "m=video 0 RTP/AVP 96\r\n");
+        assert_int_equal(sdp_parse(buf_span(&text), &sdp, NULL), 0);
+        CHECK(sdp.media[1].feedback == 0, cases[i].name);
+    }
+}
+
 static void numbers_of_media_and_parameters_are_limited(void **state)
 {
     static struct sdp         sdp;
@@ -265,5 +300,5 @@ static void what_has_no_media_is_refused(void **state)
 }
 
 TESTS(descriptions_are_those_of_mediamtx, broken_descriptions_are_read, each_medium_gets_its_codec,
-      parameters_are_found_by_name, numbers_of_media_and_parameters_are_limited,
-      what_has_no_media_is_refused)
+      parameters_are_found_by_name, feedback_is_what_the_sender_announces,
+      numbers_of_media_and_parameters_are_limited, what_has_no_media_is_refused)

@@ -89,3 +89,25 @@ ssize_t srtcp_open(struct srtp_sealer *sealer, const struct srtp_keys *keys,
     srtp_replay_accept(replay, index);
     return (ssize_t)len;
 }
+
+ssize_t srtcp_open_any(struct srtp_sealer *sealer, const struct srtp_keys *keys,
+                       struct srtcp_sources *sources, uint8_t *packet, size_t len)
+{
+    if (len < SRTCP_HEADER)
+        return -EBADMSG;
+    uint32_t ssrc = read_be32(packet + 4);
+    unsigned i = 0;
+    while (i < sources->count && sources->ssrcs[i] != ssrc)
+        i++;
+    if (i == SRTCP_MAX_SOURCES)
+        return -ENOSPC;
+    struct srtp_replay replay =
+        i < sources->count ? sources->replays[i] : (struct srtp_replay){ 0 };
+    ssize_t opened = srtcp_open(sealer, keys, &replay, packet, len);
+    if (opened < 0)
+        return opened;
+    sources->count = MAX(sources->count, i + 1);
+    sources->ssrcs[i] = ssrc;
+    sources->replays[i] = replay;
+    return opened;
+}

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/span.h"
 
 struct srtp_sealer;
@@ -48,6 +49,9 @@ struct srtp_profile_info {
 /** By its number, as in SRTP_PROTECTION_PROFILE.id. NULL: not one of ours. */
 const struct srtp_profile_info *srtp_profile_find(unsigned long id);
 
+/** All of ours, in our order, as SSL_CTX_set_tlsext_use_srtp() wants them: "NAME:NAME:NAME". */
+void srtp_profile_names(struct buf *out);
+
 /** The session keys of one direction: RTP's and RTCP's. Some 400 bytes; GCM: 1.3 KB. */
 struct srtp_keys;
 
@@ -74,8 +78,8 @@ static inline size_t srtp_sealed_len(const struct srtp_keys *keys, size_t header
 }
 
 /**
- * What has been received: of one SSRC for SRTP, of a session for SRTCP. Zeros are a valid start;
- * the rollover counter then begins at 0, or where the caller sets `highest` to.
+ * What has been received of one SSRC, as SRTP or as SRTCP. Zeros are a valid start; the rollover
+ * counter then begins at 0, or where the caller sets `highest` to.
  */
 struct srtp_replay {
     uint64_t highest; /* index, of all that were accepted */
@@ -104,3 +108,19 @@ size_t srtcp_seal(struct srtp_sealer *sealer, const struct srtp_keys *keys, uint
 /** The same as srtp_open() for an SRTCP packet, encrypted or only authenticated. */
 ssize_t srtcp_open(struct srtp_sealer *sealer, const struct srtp_keys *keys,
                    struct srtp_replay *replay, uint8_t *packet, size_t len);
+
+enum { SRTCP_MAX_SOURCES = 8 };
+
+/** What a peer has sent under each of its SSRCs, which count on their own. Zeros are a start. */
+struct srtcp_sources {
+    unsigned           count;
+    uint32_t           ssrcs[SRTCP_MAX_SOURCES];
+    struct srtp_replay replays[SRTCP_MAX_SOURCES];
+};
+
+/**
+ * srtcp_open() for whoever it is from (RFC 3711, section 3.2.3). An SSRC is remembered once a
+ * packet of it was authentic. -ENOSPC: it is one too many.
+ */
+ssize_t srtcp_open_any(struct srtp_sealer *sealer, const struct srtp_keys *keys,
+                       struct srtcp_sources *sources, uint8_t *packet, size_t len);

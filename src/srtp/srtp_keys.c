@@ -6,11 +6,12 @@
 #include "base/mem.h"
 #include "srtp/srtp_mb.h"
 
+/* The one that we would take first comes first: AES-GCM costs half. */
 static const struct srtp_profile_info profiles[] = {
     /* profile, OpenSSL's name, key, salt, tag, is_aead */
-    { SRTP_PROFILE_AES128_CM_SHA1_80, "SRTP_AES128_CM_SHA1_80", 16, 14, SRTP_HMAC_TAG, false },
     { SRTP_PROFILE_AEAD_AES_128_GCM, "SRTP_AEAD_AES_128_GCM", 16, 12, SRTP_GCM_TAG, true },
     { SRTP_PROFILE_AEAD_AES_256_GCM, "SRTP_AEAD_AES_256_GCM", 32, 12, SRTP_GCM_TAG, true },
+    { SRTP_PROFILE_AES128_CM_SHA1_80, "SRTP_AES128_CM_SHA1_80", 16, 14, SRTP_HMAC_TAG, false },
 };
 
 /* What a session key is for: RFC 3711, section 4.3.2. RTCP's are the same, from 3. */
@@ -22,6 +23,12 @@ const struct srtp_profile_info *srtp_profile_find(unsigned long id)
         if (profiles[i].profile == id)
             return &profiles[i];
     return NULL;
+}
+
+void srtp_profile_names(struct buf *out)
+{
+    for (size_t i = 0; i < COUNT(profiles); i++)
+        buf_printf(out, "%s%s", i ? ":" : "", profiles[i].openssl_name);
 }
 
 /* The master key's key stream from where salt and label point: `len` bytes over those in `out`. */

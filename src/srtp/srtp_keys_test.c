@@ -27,6 +27,14 @@ static void profiles_are_found_by_number(void **state)
     assert_null(srtp_profile_find(0x10001));
 }
 
+static void profiles_are_named_in_our_order(void **state)
+{
+    AUTO(buf_fini) struct buf names = { 0 };
+    srtp_profile_names(&names);
+    assert_string_equal(buf_string(&names),
+                        "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80");
+}
+
 static void lengths_must_be_the_profile_s(void **state)
 {
     static const struct {
@@ -170,5 +178,5 @@ static void keys_are_small(void **state)
     }
 }
 
-TESTS(profiles_are_found_by_number, lengths_must_be_the_profile_s, derivation_is_rfc_3711_s,
-      hmac_is_rfc_2202_s, ivs_are_those_of_the_rfcs, keys_are_small)
+TESTS(profiles_are_found_by_number, profiles_are_named_in_our_order, lengths_must_be_the_profile_s,
+      derivation_is_rfc_3711_s, hmac_is_rfc_2202_s, ivs_are_those_of_the_rfcs, keys_are_small)

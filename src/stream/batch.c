@@ -52,6 +52,18 @@ uint32_t batch_add(struct batch *batch, struct slab *slab, const struct packet *
     return UINT32_C(1) << batch->packet_count++;
 }
 
+/* Batches share a slab only with their neighbours: each has its own in the order of filling. */
+size_t batch_newly_held(const struct batch *batch, const struct batch *before)
+{
+    const struct slab *last =
+        before && before->slab_count ? before->slabs[before->slab_count - 1] : NULL;
+    size_t bytes = 0;
+    for (unsigned i = 0; before != batch && i < batch->slab_count; i++)
+        if (batch->slabs[i] != last)
+            bytes += batch->slabs[i]->size;
+    return bytes;
+}
+
 /* What every reader of all tracks would find out anew: which packets touch each other. */
 static void find_runs(struct batch *batch)
 {

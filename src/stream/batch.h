@@ -89,6 +89,9 @@ bool batch_has_room(const struct batch *batch, const struct slab *slab);
 /** Appends a view; takes a reference of `slab` when it is the first from there. Returns its bit. */
 uint32_t batch_add(struct batch *batch, struct slab *slab, const struct packet *packet);
 
+/** Bytes of the slabs that it holds and the one `before` it does not; `before` may be NULL. */
+size_t batch_newly_held(const struct batch *batch, const struct batch *before);
+
 /** Ends the filling: from now on it is const. */
 void batch_freeze(struct batch *batch);
 

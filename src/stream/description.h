@@ -15,8 +15,9 @@
 
 struct description {
     atomic_uint refs;
-    struct span text; /* for DESCRIBE: as sdp_write() makes it */
-    struct sdp  sdp;  /* views into `text`; its media are the tracks */
+    struct span text;    /* for DESCRIBE: as sdp_write() makes it */
+    struct sdp  sdp;     /* views into `text`; its media are the tracks */
+    uint32_t    ordered; /* bits: tracks whose codec or parameter sets rule B-frames out */
 };
 
 /** From a publisher's SDP. -EINVAL with a reason. */

@@ -139,6 +139,60 @@ static void tracks_are_summed_up(void **state)
     }
 }
 
+/* Parameter sets as x264 and x265 write them, without (NO_B) and with B-frames. */
+#define NO_B            "Z2QAFayyAoY+TARAAAADAEAAAAyYCABJPAAST+TDAHixckA="
+#define WITH_B          "Z2QADKzZQUGfnwEQAAADABAAAAMDIPFCmWA="
+#define PPS             "aOvMsiw="
+#define NO_B5           "QgEBAWAAAAMAkAAAAwAAAwA8oAoIDB8+W6SkwvAWgIAAAAMAgAAADIQ="
+#define WITH_B5         "QgEBAWAAAAMAkAAAAwAAAwA8oAoIC595ZWaSTK8BaAgAAAMACAAAAwDIQA=="
+#define H264_WITH(sets) H264 "a=fmtp:96 sprop-parameter-sets=" sets "\r\n"
+#define H265_WITH(sets) "m=video 0 RTP/AVP 98\r\na=rtpmap:98 H265/90000\r\na=fmtp:98 " sets "\r\n"
+
+static void parameter_sets_may_rule_b_frames_out(void **state)
+{
+    static const struct {
+        const char *name, *sdp;
+        uint32_t    ordered;
+    } cases[] = {
+        { "none", H264 OPUS, 0 },
+        { "without B-frames", H264_WITH(NO_B "," PPS), 1 },
+        { "with B-frames", H264_WITH(WITH_B "," PPS), 0 },
+        { "PPS first", H264_WITH(PPS "," NO_B), 1 },
+        { "a blank between", H264_WITH(NO_B ", " PPS), 1 },
+        { "two SPS", H264_WITH(NO_B "," NO_B "," PPS), 1 },
+        { "one of two SPS", H264_WITH(NO_B "," WITH_B "," PPS), 0 },
+        { "only a PPS", H264_WITH(PPS), 0 },
+        { "rubbish", H264_WITH("!!!," NO_B), 0 },
+        { "empty", H264_WITH(""), 0 },
+        { "the second track", OPUS H264_WITH(NO_B "," PPS), 2 },
+        { "H265", H265_WITH("sprop-sps=" NO_B5), 1 },
+        { "H265 with B-frames", H265_WITH("sprop-sps=" WITH_B5), 0 },
+        { "H264's where H265's should be", H265_WITH("sprop-sps=" NO_B), 0 },
+        { "H265 without an SPS", H265_WITH("sprop-vps=QAEM"), 0 },
+        { "VP8", "m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n", 1 },
+        { "MPEG-4", "m=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\n", 0 },
+        { "all sorts", H264_WITH(NO_B) OPUS H265_WITH("sprop-sps=" NO_B5) H264_WITH(WITH_B), 5 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct description *description = parse(cases[i].sdp);
+        CHECK(description->ordered == cases[i].ordered, cases[i].name);
+        description_unref(description);
+    }
+    AUTO(buf_fini) struct buf sets = { 0 };
+    for (unsigned i = 0; i < 400; i++)
+        buf_append_string(&sets, "Z0LA");
+    buf_append_string(&sets, "," NO_B);
+    AUTO(description_unref) struct description *plain = parse(H264);
+    struct sdp_param too_large = { BYTES("sprop-parameter-sets"), buf_span(&sets) };
+    AUTO(description_unref)
+    struct description *changed = description_with_params(plain, 0, &too_large, 1);
+    assert_int_equal(changed->ordered, 0);
+    too_large.value = BYTES(NO_B);
+    description_unref(changed);
+    changed = description_with_params(plain, 0, &too_large, 1);
+    assert_int_equal(changed->ordered, 1);
+}
+
 enum { OWNERS = 4, TIMES = 20000 };
 
 static void *share(void *arg)
@@ -170,4 +224,5 @@ static void it_lives_as_long_as_anyone_holds_it(void **state)
 }
 
 TESTS(a_publishers_sdp_is_read, it_keeps_its_own_text, parameters_are_changed_in_a_copy,
-      a_full_list_takes_no_more, tracks_are_summed_up, it_lives_as_long_as_anyone_holds_it)
+      a_full_list_takes_no_more, tracks_are_summed_up, parameter_sets_may_rule_b_frames_out,
+      it_lives_as_long_as_anyone_holds_it)

@@ -26,7 +26,8 @@ struct start {
 enum notice_kind {
     NOTICE_ATTACH, /* to the owner */
     NOTICE_DETACH,
-    NOTICE_ATTACHED, /* from the owner */
+    NOTICE_KEYFRAME, /* is asked for */
+    NOTICE_ATTACHED, /* from the owner, and all that follow */
     NOTICE_GONE,
     NOTICE_BATCH,
     NOTICE_DESCRIPTION,
@@ -89,6 +90,12 @@ void mirror_release(struct stream *mirror)
 {
     post(mirror->hub, mirror->owner,
          notice_new(mirror->hub, NOTICE_DETACH, mirror->id, mirror->serial));
+}
+
+void mirror_request_keyframe(struct stream *mirror)
+{
+    post(mirror->hub, mirror->owner,
+         notice_new(mirror->hub, NOTICE_KEYFRAME, mirror->id, mirror->serial));
 }
 
 static bool has_video(const struct stream *stream)
@@ -197,6 +204,13 @@ static void on_detach(struct hub *hub, struct notice *notice)
     }
 }
 
+static void on_keyframe_request(struct hub *hub, struct notice *notice)
+{
+    struct stream *stream = stream_find(hub, notice->stream);
+    if (stream && stream->counters)
+        stream_request_keyframe(stream);
+}
+
 static void announce(struct stream *mirror)
 {
     LIST_FOREACH_SAFE (struct reader, reader, &mirror->idle, in_stream)
@@ -224,8 +238,7 @@ static void on_batch(struct stream *mirror, struct notice *notice)
 
 static void on_description(struct stream *mirror, struct notice *notice)
 {
-    description_unref(mirror->description);
-    mirror->description = notice->description;
+    stream_change_description(mirror, notice->description);
     notice->description = NULL;
 }
 
@@ -259,9 +272,16 @@ static void tell_mirror(struct stream *mirror, struct notice *notice)
         break;
     case NOTICE_ATTACH:
     case NOTICE_DETACH:
+    case NOTICE_KEYFRAME:
         break;
     }
 }
+
+static void (*const tell_owner[])(struct hub *hub, struct notice *notice) = {
+    [NOTICE_ATTACH] = on_attach,
+    [NOTICE_DETACH] = on_detach,
+    [NOTICE_KEYFRAME] = on_keyframe_request,
+};
 
 static void handle_notice(struct loop *loop, struct mail *mail)
 {
@@ -269,10 +289,8 @@ static void handle_notice(struct loop *loop, struct mail *mail)
     struct hub    *hub = loop->hub;
     if (notice->kind == NOTICE_BATCH)
         atomic_fetch_sub_explicit(&hub->backlog, 1, memory_order_relaxed);
-    if (notice->kind == NOTICE_ATTACH) {
-        on_attach(hub, notice);
-    } else if (notice->kind == NOTICE_DETACH) {
-        on_detach(hub, notice);
+    if (notice->kind < COUNT(tell_owner)) {
+        tell_owner[notice->kind](hub, notice);
     } else {
         struct stream *mirror = stream_find(hub, notice->stream);
         if (mirror && mirror->serial == notice->serial)

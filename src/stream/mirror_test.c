@@ -303,6 +303,43 @@ static void a_reader_may_ask_again_when_it_is_told(void **state)
     stage_close(&stage);
 }
 
+struct counting {
+    struct source source;
+    unsigned      requests;
+};
+
+static void count_request(struct source *source)
+{
+    CONTAINER_OF(source, struct counting, source)->requests++;
+}
+
+static const struct source_ops counting_ops = { count_request };
+
+static void a_request_for_a_keyframe_is_one_message(void **state)
+{
+    struct stage    stage;
+    struct counting counting = { .source.ops = &counting_ops };
+    stage_open(&stage);
+    stream_set_source(stage.stream, &counting.source);
+    attach(&stage, 0, OTHER);
+    attach(&stage, 1, OTHER);
+    attach(&stage, 2, THIRD);
+    test_hubs_settle(&stage.hubs);
+    for (unsigned i = 0; i < 6; i++)
+        stream_request_keyframe(stage.readers[i % 3].reader.stream);
+    assert_int_equal(count_mail(&stage, OWNER), 2);
+    turn(&stage, OWNER);
+    assert_int_equal(counting.requests, 1);
+    publish(&stage, "K"); /* here, and then there, it is what they have waited for */
+    test_hubs_wait(&stage.hubs, NS_PER_S);
+    assert_int_equal(counting.requests, 1);
+    stream_request_keyframe(stage.readers[2].reader.stream);
+    stage.stream = stream_end(stage.stream);
+    turn(&stage, OWNER);
+    assert_int_equal(counting.requests, 1);
+    stage_close(&stage);
+}
+
 /* A worker whose thread has ended hands its last batches back. */
 static void what_is_under_way_at_the_end_comes_home(void **state)
 {
@@ -393,15 +430,25 @@ static void change_watcher(struct run *run, struct watcher *watcher)
     } else if (reader->is_playing && draw(run, 4) == 0) {
         stream_pause(reader);
         watcher->has_started = false;
+    } else if (reader->is_playing) {
+        stream_request_keyframe(reader->stream);
     }
+}
+
+static void begin_stream(struct run *run)
+{
+    static struct counting counting = { .source.ops = &counting_ops };
+    struct stage          *stage = &run->stage;
+    stage->stream = stream_create(&stage->hubs.hubs[OWNER], ++run->id, test_description(TEST_SDP),
+                                  stage->counters);
+    stream_set_source(stage->stream, &counting.source);
 }
 
 static void change_stream(struct run *run)
 {
     struct stage *stage = &run->stage;
     if (!stage->stream)
-        stage->stream = stream_create(&stage->hubs.hubs[OWNER], ++run->id,
-                                      test_description(TEST_SDP), stage->counters);
+        begin_stream(run);
     else if (draw(run, 30) == 0)
         stage->stream = stream_end(stage->stream);
     else if (draw(run, 10) == 0)
@@ -445,5 +492,5 @@ TESTS(one_question_for_all_readers_of_a_hub, each_hub_has_its_own_mirror,
       a_mirror_goes_with_its_last_reader, a_reader_may_leave_before_the_answer,
       answers_to_an_earlier_mirror_are_passed_over, an_end_for_an_earlier_mirror_is_passed_over,
       an_end_may_follow_the_answer_at_once, only_the_owner_gives_a_stream_out,
-      a_reader_may_ask_again_when_it_is_told, what_is_under_way_at_the_end_comes_home,
-      random_orders_keep_the_rules)
+      a_reader_may_ask_again_when_it_is_told, a_request_for_a_keyframe_is_one_message,
+      what_is_under_way_at_the_end_comes_home, random_orders_keep_the_rules)

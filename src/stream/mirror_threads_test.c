@@ -21,6 +21,8 @@ static struct {
     atomic_uint          published; /* batches */
     atomic_uint          seen;
     /* the owner's */
+    struct source        source;
+    unsigned             requests; /* for keyframes */
     struct mail          publish;
     struct test_batches  maker;
     struct counters     *counters;
@@ -32,6 +34,13 @@ static struct {
     struct watcher       watchers[READERS];
 } test;
 
+static void on_keyframe_request(struct source *source)
+{
+    test.requests++;
+}
+
+static const struct source_ops source_ops = { on_keyframe_request };
+
 static void on_publish(struct loop *loop, struct mail *mail)
 {
     unsigned count = atomic_load(&test.published);
@@ -39,6 +48,7 @@ static void on_publish(struct loop *loop, struct mail *mail)
         test.stream = stream_end(test.stream);
         uint64_t id = atomic_load(&test.id) + 1;
         test.stream = stream_create(loop->hub, id, test_description(TEST_SDP), test.counters);
+        stream_set_source(test.stream, &test.source);
         atomic_store(&test.id, id);
     }
     stream_publish(test.stream, test_batch(&test.maker, count % 20 ? "P-a" : "K--"));
@@ -66,6 +76,8 @@ static void watcher_on_batch(struct reader *reader, const struct batch *batch, u
     if (batch->reports)
         return;
     ASSERT(!watcher->has_started || test_packet_seq(&batch->packets[0]) == watcher->next_seq);
+    if (!watcher->has_started)
+        stream_request_keyframe(reader->stream);
     watcher->has_started = true;
     watcher->next_seq = (uint16_t)(test_packet_seq(&batch->packets[0]) + batch->packet_count);
 }
@@ -130,6 +142,7 @@ static void two_threads_share_streams(void **state)
     test.counters = counters_create();
     for (unsigned i = 0; i < READERS; i++)
         test.watchers[i].reader.ops = &watcher_ops;
+    test.source.ops = &source_ops;
     test.publish.handle = on_publish;
     test.watch.handle = on_watch;
     for (unsigned i = 1; i <= 2; i++)
@@ -148,7 +161,7 @@ static void two_threads_share_streams(void **state)
     loop_stop(&hubs->loops[OTHER], on_other_stop);
     loop_join(&hubs->loops[OTHER]);
     finish(hubs);
-    assert_true(atomic_load(&test.seen) > 0);
+    assert_true(atomic_load(&test.seen) > 0 && test.requests > 0);
     counters_unref(test.counters);
     test_hubs_close(hubs);
     test_batches_fini(&test.maker);

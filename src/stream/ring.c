@@ -24,21 +24,6 @@ void ring_fini(struct ring *ring)
     *ring = (struct ring){ 0 };
 }
 
-/* Bytes of the slabs that `batch` pins and its predecessor in the ring does not. */
-static size_t newly_pinned(const struct ring *ring, const struct batch *batch)
-{
-    const struct slab *last = NULL;
-    if (ring->count) {
-        const struct batch *before = ring->batches[ring->count - 1];
-        last = before->slabs[before->slab_count - 1];
-    }
-    size_t bytes = 0;
-    for (unsigned i = 0; i < batch->slab_count; i++)
-        if (batch->slabs[i] != last)
-            bytes += batch->slabs[i]->size;
-    return bytes;
-}
-
 void ring_put(struct ring *ring, const struct batch *batch)
 {
     if (ring->max_bytes == 0 || batch->reports)
@@ -49,7 +34,7 @@ void ring_put(struct ring *ring, const struct batch *batch)
     }
     if (!ring->is_open)
         return;
-    size_t more = newly_pinned(ring, batch);
+    size_t more = batch_newly_held(batch, ring->count ? ring->batches[ring->count - 1] : NULL);
     if (ring->pinned_bytes + more > ring->max_bytes ||
         (ring->count && batch->received_ns - ring->batches[0]->received_ns > RING_MAX_NS)) {
         drop_all(ring);

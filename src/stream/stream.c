@@ -8,6 +8,15 @@
 #include "rtp/rtp.h"
 #include "stream/stream_internal.h"
 
+/* A browser asks once a round trip; an encoder needs some frames between two keyframes. */
+enum { KEYFRAME_REQUESTS_A_SECOND = 2 };
+
+/*
+ * So many steps back within 64 frames are B-frames, which come every few frames; fewer may be a
+ * clock that was set back.
+ */
+enum { STEPS_BACK = 3 };
+
 static struct span id_key(const uint64_t *id)
 {
     return (struct span){ (const uint8_t *)id, sizeof(*id) };
@@ -66,6 +75,7 @@ void stream_destroy(struct stream *stream, enum stream_end reason)
     timer_stop(stream->hub->loop, &stream->report_timer);
     end_readers(&stream->playing, reason);
     end_readers(&stream->idle, reason);
+    timer_stop(stream->hub->loop, &stream->keyframe_timer);
     /* Behind them: a reader that ends may take another one along, which marks a mirror unused. */
     loop_clear_dirty(&stream->unused);
     ring_fini(&stream->ring);
@@ -84,6 +94,22 @@ struct stream *stream_end(struct stream *stream)
     return NULL;
 }
 
+void stream_set_source(struct stream *stream, struct source *source)
+{
+    ASSERT(stream->counters);
+    stream->source = source;
+}
+
+/* Pictures come in the order of decoding; where that is not the order of showing, time steps back.
+ */
+static void watch_order(struct stream_track *track, uint32_t ticks)
+{
+    bool is_back = track->has_packets && (int32_t)(ticks - track->last_ticks) < 0;
+    track->steps_back = track->steps_back << 1 | is_back;
+    if (is_back && __builtin_popcountll(track->steps_back) >= STEPS_BACK)
+        track->has_b_frames = true;
+}
+
 static void account_packet(struct stream_track *track, const struct packet *packet)
 {
     if (!track->has_packets)
@@ -97,10 +123,15 @@ static void account_packet(struct stream_track *track, const struct packet *pack
 /* True when a track has its first packet in this batch. */
 static bool account_batch(struct stream *stream, const struct batch *batch)
 {
-    bool is_first = false;
+    bool     is_first = false;
+    uint32_t frames = batch->frame_starts & batch->video;
+    uint32_t unordered = ~stream->description->ordered;
     for (unsigned i = 0; i < batch->packet_count; i++) {
-        struct stream_track *track = &stream->tracks[batch->packets[i].track];
-        account_packet(track, &batch->packets[i]);
+        const struct packet *packet = &batch->packets[i];
+        struct stream_track *track = &stream->tracks[packet->track];
+        if (frames >> i & unordered >> packet->track & 1)
+            watch_order(track, packet->ticks);
+        account_packet(track, packet);
         track->last_ns = batch->received_ns;
         is_first |= track->wants_report;
         track->wants_report = false;
@@ -135,6 +166,8 @@ void stream_publish(struct stream *stream, const struct batch *batch)
     } else {
         is_first = account_batch(stream, batch);
         ring_put(&stream->ring, batch);
+        if (batch->keyframes) /* what was asked for */
+            timer_stop(stream->hub->loop, &stream->keyframe_timer);
     }
     stream_deliver(stream, batch);
     mirror_send_batch(stream, batch);
@@ -157,10 +190,20 @@ void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_
     stream->tracks[track].ntp_ticks = ticks;
 }
 
-void stream_set_description(struct stream *stream, struct description *description)
+/* With other parameter sets, the encoder may have been told to do without B-frames. */
+void stream_change_description(struct stream *stream, struct description *description)
 {
     description_unref(stream->description);
     stream->description = description;
+    for (unsigned i = 0; i < STREAM_MAX_TRACKS; i++) {
+        stream->tracks[i].steps_back = 0;
+        stream->tracks[i].has_b_frames = false;
+    }
+}
+
+void stream_set_description(struct stream *stream, struct description *description)
+{
+    stream_change_description(stream, description);
     mirror_send_description(stream);
 }
 
@@ -237,6 +280,33 @@ void stream_pause(struct reader *reader)
     reader->is_playing = false;
     list_remove(&reader->in_stream);
     list_append(&reader->stream->idle, &reader->in_stream);
+}
+
+static void ask_for_keyframe(struct stream *stream)
+{
+    stream->keyframe_request_ns =
+        loop_now(stream->hub->loop) + NS_PER_S / KEYFRAME_REQUESTS_A_SECOND;
+    if (stream->source)
+        stream->source->ops->on_keyframe_request(stream->source);
+    else
+        mirror_request_keyframe(stream);
+}
+
+static void on_keyframe_time(void *arg)
+{
+    ask_for_keyframe(arg);
+}
+
+void stream_request_keyframe(struct stream *stream)
+{
+    int64_t wait_ns = stream->keyframe_request_ns - loop_now(stream->hub->loop);
+    bool    is_owner = stream->counters;
+    if ((is_owner && !stream->source) || timer_is_running(&stream->keyframe_timer))
+        return;
+    if (wait_ns <= 0)
+        ask_for_keyframe(stream);
+    else
+        timer_start(stream->hub->loop, &stream->keyframe_timer, wait_ns, on_keyframe_time, stream);
 }
 
 /* The first packet of a track that the ring would give, or NULL. */

@@ -20,6 +20,7 @@
 #include "stream/ring.h"
 
 struct reader;
+struct source;
 struct stream;
 
 enum stream_end {
@@ -46,6 +47,17 @@ struct reader {
     bool                     wants_past; /* starts with the ring, whatever players get */
 };
 
+/** A source's answers; it ends its stream before it goes. */
+struct source_ops {
+    /** A decoder needs a keyframe. At most twice a second. */
+    void (*on_keyframe_request)(struct source *source);
+};
+
+/** Embedded in a protocol's session. */
+struct source {
+    const struct source_ops *ops;
+};
+
 /** What is known of a track's packets, for sender reports and RTP-Info. */
 struct stream_track {
     uint32_t ssrc;
@@ -60,11 +72,17 @@ struct stream_track {
     uint64_t ntp;            /* RFC 3550 format */
     uint32_t ntp_ticks;      /* the timestamp at `ntp` */
     uint64_t params_seen[3]; /* hashes of the parameter sets that came last (params.c) */
+    uint64_t steps_back;     /* of the last 64 frames of video, the newest lowest: those that are
+                                shown before the one that came before them */
+    bool     has_b_frames;   /* such come again and again */
 };
 
 /** Makes the stream `id` (not 0), owned by this hub. Takes over the reference of `description`. */
 struct stream *stream_create(struct hub *hub, uint64_t id, struct description *description,
                              struct counters *counters);
+
+/** The publisher can be asked for something; without this nobody is. Only on the owner's hub. */
+void stream_set_source(struct stream *stream, struct source *source);
 
 /** Tells all readers and mirrors, and frees it. Accepts NULL. Returns NULL. */
 struct stream *stream_end(struct stream *stream);
@@ -96,6 +114,12 @@ void stream_detach(struct reader *reader);
  */
 void stream_play(struct reader *reader);
 void stream_pause(struct reader *reader);
+
+/**
+ * A reader's decoder can't go on without a keyframe: its source is asked for one, if it can be. The
+ * first request goes out at once, others after half a second, unless the keyframe has come.
+ */
+void stream_request_keyframe(struct stream *stream);
 
 /**
  * Sequence number and timestamp with which a reader that starts now begins. False when the track

@@ -18,6 +18,9 @@ struct stream {
     struct ring         ring;
     const struct batch *report; /* the newest sender reports, for readers that start */
     struct timer        report_timer;
+    struct source      *source;              /* owner only; NULL: can't be asked for anything */
+    int64_t             keyframe_request_ns; /* when the next may go out */
+    struct timer        keyframe_timer;      /* runs: one waits for that */
     struct dirty        unused; /* mirrors: looks at the end of the turn whether anyone reads */
     struct stream_track tracks[STREAM_MAX_TRACKS];
 };
@@ -30,6 +33,8 @@ struct stream *stream_new(struct hub *hub, uint64_t id, unsigned owner);
 void           stream_destroy(struct stream *stream, enum stream_end reason);
 /** Queues the batch in all readers here. */
 void           stream_deliver(struct stream *stream, const struct batch *batch);
+/** Takes over the reference. */
+void           stream_change_description(struct stream *stream, struct description *description);
 bool           stream_has_readers(const struct stream *stream);
 
 /* mirror.c */
@@ -41,6 +46,8 @@ size_t mirror_notice_size(void);
 void mirror_request(struct stream *mirror);
 /** Tells the owner that nobody reads here any more. */
 void mirror_release(struct stream *mirror);
+/** Asks the owner for a keyframe. */
+void mirror_request_keyframe(struct stream *mirror);
 /** To all mirrors of a stream; nothing is taken over. */
 void mirror_send_batch(struct stream *stream, const struct batch *batch);
 void mirror_send_description(struct stream *stream);

@@ -435,10 +435,185 @@ static void a_new_description_takes_the_place_of_the_old(void **state)
     stage_close(&stage);
 }
 
+/* A publisher that can be asked, and writes down when it was: in tenths of a second. */
+struct asked {
+    struct source source;
+    struct stage *stage;
+    int64_t       begin_ns;
+    char          text[64];
+};
+
+static void on_keyframe_request(struct source *source)
+{
+    struct asked *asked = CONTAINER_OF(source, struct asked, source);
+    size_t        len = strlen(asked->text);
+    int64_t tenths = (loop_now(&asked->stage->hubs.loops[1]) - asked->begin_ns) / (100 * NS_PER_MS);
+    (void)snprintf(asked->text + len, sizeof(asked->text) - len, "%s%d", len ? " " : "",
+                   (int)tenths);
+}
+
+static const struct source_ops asked_ops = { on_keyframe_request };
+
+/* A letter each: a reader asks, a frame comes (as in test_batch.h), a tenth of a second passes. */
+static void run_script(struct stage *stage, struct reader *reader, const char *script)
+{
+    for (; *script; script++) {
+        char letter[2] = { *script };
+        if (*script == '?')
+            stream_request_keyframe(reader->stream);
+        else if (*script == '.')
+            test_hubs_wait(&stage->hubs, 100 * NS_PER_MS);
+        else
+            publish(stage, letter);
+    }
+    test_hubs_settle(&stage->hubs);
+}
+
+static void keyframes_are_asked_for_twice_a_second(void **state)
+{
+    static const struct {
+        const char *name, *script, *asked;
+    } cases[] = {
+        { "nobody asks", "K......P......", "" },
+        { "the first goes out at once", "?..........", "0" },
+        { "the second waits", "??..........", "0 5" },
+        { "all that come meanwhile are one", "?.?.?.?..........", "0 5" },
+        { "its keyframe comes first", "??..K..........", "0" },
+        { "another frame does not help", "??..P..........", "0 5" },
+        { "a keyframe before the request does not help", "?.K.?..........", "0 5" },
+        { "half a second later", "?.....?..........", "0 5" },
+        { "much later", "?............?..........", "0 12" },
+        { "again and again", "?.?.?.?.?.?.?.?.?.?.?.?.?.?.?.?..........", "0 5 10 15 20" },
+        { "each time with a keyframe", "?.K?.K?.K?.K?.K?.K?.K?.K?.K", "0 5" },
+    };
+    for (unsigned hub = 1; hub <= 2; hub++) { /* the owner's, and another with a mirror */
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            struct stage stage;
+            stage_open(&stage, 2);
+            struct asked asked = { .source.ops = &asked_ops, .stage = &stage };
+            stream_set_source(stage.stream, &asked.source);
+            struct reader *reader = attach(&stage, 0, hub);
+            stream_play(reader);
+            asked.begin_ns = loop_now(&stage.hubs.loops[1]);
+            run_script(&stage, reader, cases[i].script);
+            if (strcmp(asked.text, cases[i].asked) != 0)
+                (void)fprintf(stderr, "hub %u: %s\n", hub, asked.text);
+            CHECK(strcmp(asked.text, cases[i].asked) == 0, cases[i].name);
+            stage_close(&stage);
+        }
+    }
+}
+
+static void who_cannot_be_asked_is_not(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, 2);
+    run_script(&stage, attach(&stage, 0, 1), "??.....?.....");
+    run_script(&stage, attach(&stage, 1, 2), "??.....?.....");
+    stage_close(&stage);
+}
+
+/* The publisher goes while a request waits for its time, here or on its way. */
+static void a_request_may_outlive_its_stream(void **state)
+{
+    for (unsigned hub = 1; hub <= 2; hub++) {
+        struct stage stage;
+        stage_open(&stage, 2);
+        struct asked asked = { .source.ops = &asked_ops, .stage = &stage };
+        stream_set_source(stage.stream, &asked.source);
+        asked.begin_ns = loop_now(&stage.hubs.loops[1]);
+        run_script(&stage, attach(&stage, 0, hub), "??.");
+        stream_request_keyframe(stage.readers[0].reader.stream);
+        stage.stream = stream_end(stage.stream);
+        test_hubs_wait(&stage.hubs, NS_PER_S);
+        assert_string_equal(asked.text, "0");
+        stage_close(&stage);
+    }
+}
+
+/* A frame of video, of so many packets. */
+static void publish_picture(struct stage *stage, unsigned packets, uint32_t ticks)
+{
+    const struct batch *batch = test_batch(&stage->maker, packets == 1 ? "P" : "P-");
+    for (unsigned i = 0; i < packets; i++)
+        ((struct batch *)batch)->packets[i].ticks = ticks;
+    stream_publish(stage->stream, batch);
+    test_hubs_settle(&stage->hubs);
+}
+
+/* The SPS of x264, without and with B-frames. */
+#define SDP_WITH_SPS(sps)                                                                          \
+    "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets=" sps "\r\n"
+#define SDP_WITHOUT_B_FRAMES                                                                       \
+    SDP_WITH_SPS("Z2QAFayyAoY+TARAAAADAEAAAAyYCABJPAAST+TDAHixckA=,aOvMsiw=")
+#define SDP_WITH_B_FRAMES SDP_WITH_SPS("Z2QADKzZQUGfnwEQAAADABAAAAMDIPFCmWA=,aOvMsiw=")
+
+static void b_frames_are_seen(void **state)
+{
+    enum { LATER = 90 }; /* as many frames in order */
+    static const struct {
+        const char *name, *sdp;
+        uint32_t    base;
+        int8_t      order[24]; /* in frames; LATER; the last one is 0 */
+        bool        is_seen;
+    } cases[] = {
+        { "in order", TEST_SDP, 0, { 1, 2, 3, 4, 5, 6, 7, 8, 9 }, false },
+        { "in order, over the wrap", TEST_SDP, UINT32_MAX - 9000, { 1, 2, 3, 4, 5, 6, 7 }, false },
+        { "one B-frame at a time", TEST_SDP, 0, { 1, 3, 2, 5, 4, 7, 6 }, true },
+        { "two", TEST_SDP, 0, { 1, 4, 2, 3, 7, 5, 6, 10, 8, 9 }, true },
+        { "two, over the wrap", TEST_SDP, UINT32_MAX - 9000, { 1, 4, 2, 3, 7, 5, 6, 10, 8 }, true },
+        { "a pyramid", TEST_SDP, 0, { 1, 9, 5, 3, 2, 4, 7, 6, 8 }, true },
+        { "a clock that was set back", TEST_SDP, 0, { 10, 11, 12, 1, 2, 3, 4, 5 }, false },
+        { "twice", TEST_SDP, 0, { 10, 11, 5, 6, 1, 2, 3, 4 }, false },
+        { "now and then", TEST_SDP, 0, { 3, 2, LATER, 3, 2, LATER, 3, 2, LATER, 3, 2 }, false },
+        { "though they were ruled out", SDP_WITHOUT_B_FRAMES, 0, { 1, 3, 2, 5, 4, 7, 6 }, false },
+        { "as was announced", SDP_WITH_B_FRAMES, 0, { 1, 3, 2, 5, 4, 7, 6 }, true },
+        { "announced and not used", SDP_WITH_B_FRAMES, 0, { 1, 2, 3, 4, 5, 6, 7 }, false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stage stage;
+        stage_open(&stage, 2);
+        stream_set_description(stage.stream, test_description(cases[i].sdp));
+        struct stream *mirror = attach(&stage, 0, 2)->stream;
+        stream_play(&stage.readers[0].reader);
+        uint32_t shift = cases[i].base;
+        for (const int8_t *at = cases[i].order; *at; at++) {
+            for (unsigned k = 0; *at == LATER && k < LATER; k++)
+                publish_picture(&stage, 1, shift += 3600);
+            if (*at != LATER)
+                publish_picture(&stage, 1 + (unsigned)*at % 2, shift + (uint32_t)*at * 3600);
+        }
+        CHECK(stream_track(stage.stream, 0)->has_b_frames == cases[i].is_seen, cases[i].name);
+        CHECK(stream_track(mirror, 0)->has_b_frames == cases[i].is_seen, cases[i].name);
+        stage_close(&stage);
+    }
+}
+
+/* Until other parameter sets come: then the encoder may have been told to do without. */
+static void b_frames_are_remembered(void **state)
+{
+    struct stage stage;
+    stage_open(&stage, 2);
+    for (uint32_t i = 1; i < 10; i++)
+        publish_picture(&stage, 1, (i ^ 1) * 3600);
+    for (uint32_t i = 10; i < 200; i++)
+        publish_picture(&stage, 1, i * 3600);
+    struct stream *mirror = attach(&stage, 0, 2)->stream;
+    assert_true(stream_track(stage.stream, 0)->has_b_frames);
+    assert_true(stream_track(mirror, 0)->has_b_frames);
+    stream_set_description(stage.stream, test_description(SDP_WITH_B_FRAMES));
+    test_hubs_settle(&stage.hubs);
+    assert_false(stream_track(stage.stream, 0)->has_b_frames);
+    assert_false(stream_track(mirror, 0)->has_b_frames);
+    stage_close(&stage);
+}
+
 TESTS(readers_get_what_comes_while_they_play, all_are_told_of_the_end,
       a_stream_that_has_gone_is_reported, a_reader_may_leave_from_its_own_batch,
       an_end_may_take_a_neighbour_along, a_path_counts_what_its_owner_publishes,
       reports_come_with_the_first_packets_and_each_period, nobody_makes_reports_for_nobody,
       a_report_counts_and_says_what_time_it_is, a_report_follows_the_publishers_clock,
       a_reader_may_begin_with_the_ring, the_next_packet_is_foretold,
-      the_next_packet_may_be_in_the_ring, a_new_description_takes_the_place_of_the_old)
+      the_next_packet_may_be_in_the_ring, a_new_description_takes_the_place_of_the_old,
+      keyframes_are_asked_for_twice_a_second, who_cannot_be_asked_is_not,
+      a_request_may_outlive_its_stream, b_frames_are_seen, b_frames_are_remembered)

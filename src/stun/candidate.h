@@ -22,14 +22,3 @@ static inline uint32_t candidate_priority(enum candidate_type type, uint16_t loc
     return (uint32_t)type_preference[type] << 24 | (uint32_t)local_preference << 8 |
            (256 - component);
 }
-
-/**
- * A pair's priority, from those of the controlling side's candidate and of the other's, which are
- * below 2^31; larger ones give an order without sense, and nothing worse.
- */
-static inline uint64_t candidate_pair_priority(uint32_t controlling, uint32_t controlled)
-{
-    uint64_t less = controlling < controlled ? controlling : controlled;
-    uint64_t more = controlling < controlled ? controlled : controlling;
-    return (less << 32) + 2 * more + (controlling > controlled);
-}

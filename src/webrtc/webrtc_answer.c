@@ -19,6 +19,9 @@ static const enum codec_id played[] = { CODEC_AV1,  CODEC_VP9,  CODEC_VP8,  CODE
 /* ... and to clients that play nothing of the stream. */
 #define NOTHING_IN_COMMON "codecs not supported by client"
 
+/* ... or that want RTCP in another way. */
+#define NO_MUX "RTCP on a port of its own is not supported: the offer has no rtcp-mux"
+
 static struct span name_of(struct span rtpmap)
 {
     struct span name = { 0 };
@@ -51,11 +54,19 @@ static bool agrees(const struct sdp_format *format, const struct sdp_media *medi
                       ours.p ? ours : span_from_string(usual));
 }
 
+/* RFC 5761, section 4: RTCP has the same port, and is what these look like with a marker. */
+enum { RTCP_LIKE_FIRST = 64, RTCP_LIKE_LAST = 95 };
+
+static bool is_free(const struct sdp_format *format)
+{
+    return format->payload_type < RTCP_LIKE_FIRST || format->payload_type > RTCP_LIKE_LAST;
+}
+
 /* 0: unfit; of the others the largest is taken. */
 static unsigned fitness(const struct sdp_format *format, const struct sdp_media *media)
 {
     unsigned channels = MAX(format->channels, (uint8_t)1), ours = MAX(media->channels, (uint8_t)1);
-    if (!span_equal_nocase(format->name, name_of(media->rtpmap)) ||
+    if (!is_free(format) || !span_equal_nocase(format->name, name_of(media->rtpmap)) ||
         format->clock_rate != media->clock_rate)
         return 0;
     switch (media->codec->id) {
@@ -120,12 +131,38 @@ static const char *why_unplayable(const struct choice *choice, unsigned index)
     return NULL;
 }
 
-static bool has_playable(const struct choice *choice)
+/* Is a track of this kind wanted, but with RTCP on a second port? (RFC 5761, section 5.1.1) */
+static bool lacks_mux(const struct choice *choice, unsigned index)
 {
-    for (unsigned i = 0; i < choice->stream->media_count; i++)
-        if (!why_unplayable(choice, i))
+    for (unsigned i = 0; i < choice->offer->media_count; i++) {
+        const struct sdp_offer_media *offered = &choice->offer->media[i];
+        if (span_equal(offered->kind, choice->stream->media[index].kind) &&
+            wants_media(choice->offer, i) && !offered->has_rtcp_mux)
             return true;
+    }
     return false;
+}
+
+static const char *why_skipped(const struct choice *choice, unsigned index)
+{
+    const char *why = why_unplayable(choice, index);
+    if (why)
+        return why;
+    return lacks_mux(choice, index) ? "the client does not offer rtcp-mux for it"
+                                    : "the client does not offer to play it";
+}
+
+static const char *why_nothing(const struct choice *choice)
+{
+    const char *why = NOTHING_TO_PLAY;
+    for (unsigned i = 0; i < choice->stream->media_count; i++) {
+        if (why_unplayable(choice, i))
+            continue;
+        if (lacks_mux(choice, i))
+            return NO_MUX;
+        why = NOTHING_IN_COMMON;
+    }
+    return why;
 }
 
 static struct webrtc_track *add_track(struct choice *choice, unsigned index,
@@ -184,7 +221,7 @@ static const struct sdp_format *format_without_data(const struct sdp_offer_media
         const struct sdp_format *format = &offered->formats[i];
         if (span_is_nocase(format->name, "PCMU"))
             return format;
-        if (!any && format->rtpmap.len && !format->is_rtx)
+        if (!any && format->rtpmap.len && !format->is_rtx && is_free(format))
             any = format;
     }
     return any;
@@ -214,8 +251,9 @@ static void answer_medium(struct choice *choice, unsigned index)
                                       .mid = offered->mid,
                                       .protocol = offered->protocol_text,
                                       .is_bundled = offered->is_bundled,
+                                      .has_rtcp_rsize = offered->has_rtcp_rsize,
                                       .label = offered->kind };
-    if (!wants_media(choice->offer, index))
+    if (!wants_media(choice->offer, index) || !offered->has_rtcp_mux)
         return;
     struct webrtc_track     *track = NULL;
     const struct sdp_format *format = choose(choice, offered, &track);
@@ -242,16 +280,12 @@ static void name_skipped(struct choice *choice)
     char *text = choice->session->skipped;
     for (unsigned i = 0; i < choice->stream->media_count; i++) {
         const struct sdp_media *media = &choice->stream->media[i];
-        const char             *why = why_unplayable(choice, i);
         size_t                  len = strlen(text);
         if (!is_missed(choice, i))
             continue;
         (void)snprintf(text + len, WEBRTC_SKIPPED_TEXT - len, "%strack %u (%s): %s",
-                       len ? ", " : "", i + 1, media->codec->name,
-                       why ? why : "the client does not offer to play it");
+                       len ? ", " : "", i + 1, media->codec->name, why_skipped(choice, i));
     }
-    if (text[0])
-        LOG(&choice->session->log, LOG_WARN, "skipping %s", text);
 }
 
 /* The answer */
@@ -319,8 +353,7 @@ int webrtc_answer(struct webrtc_session *session, struct webrtc_post *post)
         answer_medium(&choice, i);
     name_skipped(&choice);
     if (choice.taken == 0)
-        return errmsg_set(&post->why, -EINVAL, "%s%s%s%s",
-                          has_playable(&choice) ? NOTHING_IN_COMMON : NOTHING_TO_PLAY,
+        return errmsg_set(&post->why, -EINVAL, "%s%s%s%s", why_nothing(&choice),
                           session->skipped[0] ? " (" : "", session->skipped,
                           session->skipped[0] ? ")" : "");
     description_summary(description, choice.taken, session->tracks, sizeof(session->tracks));

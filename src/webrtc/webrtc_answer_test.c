@@ -28,9 +28,22 @@
     "a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\na=fingerprint:sha-256 "              \
     "67:37:37:28:A8:E7:BC:DF:22:72:19:1F:6E:DD:0B:D4:6C:69:BC:45:AC:ED:52:8B:56:83:2E:8C:8D:B2:"   \
     "03:B8\r\n"
-#define OFFER_HEAD           OFFER_SESSION "a=group:BUNDLE 0 1\r\n"
-#define OFFER_VIDEO(formats) "m=video 9 UDP/TLS/RTP/SAVPF " formats "\r\na=mid:0\r\na=recvonly\r\n"
-#define OFFER_AUDIO(formats) "m=audio 9 UDP/TLS/RTP/SAVPF " formats "\r\na=mid:1\r\na=recvonly\r\n"
+#define OFFER_HEAD OFFER_SESSION "a=group:BUNDLE 0 1\r\n"
+#define OFFER_VIDEO(formats)                                                                       \
+    "m=video 9 UDP/TLS/RTP/SAVPF " formats "\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n"
+#define OFFER_AUDIO(formats)                                                                       \
+    "m=audio 9 UDP/TLS/RTP/SAVPF " formats "\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\n"
+
+/* The same without a word of RTCP. */
+#define H264_OFFER                                                                                 \
+    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=recvonly\r\n"                                  \
+    "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
+#define OPUS_OFFER                                                                                 \
+    "m=audio 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:1\r\na=recvonly\r\na=rtpmap:97 opus/48000/2\r\n"
+#define OUR_PWD "0123456789abcdefghijkl" /* as an answer may have it (RFC 8839, section 5.4) */
+
+#define MUX   "a=rtcp-mux\r\n"
+#define RSIZE "a=rtcp-rsize\r\n"
 
 struct stage {
     struct test_hubs      hubs;
@@ -60,6 +73,7 @@ static void stage_open(const char *stream)
     stage.session.worker = &stage.worker;
     stage.session.viewer.feed = &stage.feed;
     test_ice_open(&stage.ice, "ours", "192.0.2.1:8189", &stage.now_ns);
+    (void)snprintf(stage.ice.credentials.pwd, sizeof(stage.ice.credentials.pwd), OUR_PWD);
     test_ice_open(&stage.peer, "theirs", "192.0.2.2:5000", &stage.now_ns);
     test_ice_add_agent(&stage.ice, &stage.peer, false);
     stage.session.ice = stage.ice.agent;
@@ -158,6 +172,37 @@ static void tracks_go_to_the_media_that_can_carry_them(void **state)
                        "a=fmtp:99 packetization-mode=1;profile-level-id=640c1f\r\n",
           { "99", "-" },
           "" },
+        { "types that look like RTCP",
+          H264,
+          OFFER_HEAD OFFER_VIDEO(
+              "64 95 96") "a=rtpmap:64 H264/90000\r\na=fmtp:64 packetization-mode=1\r\n"
+                          "a=rtpmap:95 H264/90000\r\na=fmtp:95 packetization-mode=1\r\n"
+                          "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n",
+          { "96", "-" },
+          "" },
+        { "the types beside them",
+          H264,
+          OFFER_HEAD OFFER_VIDEO(
+              "72 63") "a=rtpmap:72 H264/90000\r\na=fmtp:72 packetization-mode=1\r\n"
+                       "a=rtpmap:63 H264/90000\r\na=fmtp:63 packetization-mode=1\r\n",
+          { "63", "-" },
+          "" },
+        { "... where nothing is sent",
+          H264,
+          OFFER_HEAD OFFER_VIDEO(
+              "96") "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
+
+          OFFER_AUDIO("72 97") "a=rtpmap:72 opus/48000/2\r\na=rtpmap:97 G722/8000\r\n",
+          { "96", "97 silent" },
+          "" },
+        { "... and nothing else is offered",
+          H264       OPUS,
+          OFFER_HEAD OFFER_VIDEO(
+              "96") "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
+
+          OFFER_AUDIO("72") "a=rtpmap:72 opus/48000/2\r\n",
+          { "96", "no" },
+          "track 2 (Opus): the client does not offer to play it" },
         { "AAC",
           H264 AAC,
           "chromium_whep",
@@ -253,15 +298,17 @@ static void tracks_go_to_the_media_that_can_carry_them(void **state)
           OFFER_HEAD OFFER_VIDEO(
               "98 99") "a=rtpmap:98 H264/90000\r\na=rtpmap:99 VP8/90000\r\n"
                        "a=fmtp:98 packetization-mode=1\r\n"
-                       "m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:1\r\na=recvonly\r\na=rtpmap:98 "
+                       "m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:1\r\na=recvonly\r\n" MUX
+                       "a=rtpmap:98 "
                        "H264/90000\r\n"
                        "a=fmtp:98 packetization-mode=1\r\n",
           { "99", "98" },
           "" },
         { "they send, too",
           H264,
-          OFFER_HEAD "m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:98 "
-                     "H264/90000\r\na=fmtp:98 packetization-mode=1\r\n",
+          OFFER_HEAD
+          "m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\na=rtpmap:98 "
+          "H264/90000\r\na=fmtp:98 packetization-mode=1\r\n",
           { "98", "-" },
           "" },
         { "they only send video",
@@ -285,6 +332,16 @@ static void tracks_go_to_the_media_that_can_carry_them(void **state)
               "96") "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
                     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n",
           { "96", "no" },
+          "" },
+        { "RTCP apart",
+          H264                             OPUS,
+          OFFER_HEAD H264_OFFER OPUS_OFFER MUX,
+          { "no", "97" },
+          "track 1 (H264): the client does not offer rtcp-mux for it" },
+        { "what RTCP does, said once",
+          H264                      OPUS,
+          OFFER_HEAD H264_OFFER MUX OPUS_OFFER,
+          { "96", "97" },
           "" },
         { "nothing that repeats",
           OPUS,
@@ -321,6 +378,10 @@ static void when_nothing_is_left_the_client_is_told_why(void **state)
           "codecs not supported by client (track 1 (H265): the client does not offer to play it)" },
         { "no medium for it", OPUS, OFFER_HEAD OFFER_VIDEO("96") "a=rtpmap:96 VP8/90000\r\n", 0,
           "codecs not supported by client (track 1 (Opus): the client does not offer to play it)" },
+        { "RTCP apart", H264 OPUS, OFFER_HEAD H264_OFFER OPUS_OFFER, 0,
+          "RTCP on a port of its own is not supported: the offer has no rtcp-mux (track 1 (H264): "
+          "the client does not offer rtcp-mux for it, track 2 (Opus): the client does not offer "
+          "rtcp-mux for it)" },
         { "data channels", H264, "data_channel", 0,
           "codecs not supported by client (track 1 (H264): the client does not offer to play it)" },
     };
@@ -369,8 +430,8 @@ static void a_viewer_has_four_tracks_at_most(void **state)
     for (unsigned i = 0; i < WEBRTC_MAX_TRACKS + 2; i++) {
         buf_append_string(&stream, OPUS);
         buf_printf(&offer,
-                   "m=audio 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:%c\r\na=recvonly\r\na=rtpmap:97 "
-                   "opus/48000/2\r\n",
+                   "m=audio 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:%c\r\na=recvonly\r\n" MUX
+                   "a=rtpmap:97 opus/48000/2\r\n",
                    'a' + i);
     }
     stage_open(buf_string(&stream));
@@ -390,7 +451,7 @@ static void the_answer_says_what_the_session_is(void **state)
     const struct sdp_transport   *transport = &video->transport;
     const struct sdp_fingerprint *ours = dtls_context_fingerprint(stage.server.dtls);
     assert_true(span_is(transport->ufrag, "ours"));
-    assert_true(span_is(transport->pwd, "password of ours"));
+    assert_true(span_is(transport->pwd, OUR_PWD));
     assert_int_equal(transport->setup, SDP_SETUP_PASSIVE);
     assert_int_equal(transport->fingerprint_count, 1);
     assert_memory_equal(transport->fingerprints[0].digest, ours->digest, ours->len);
@@ -412,6 +473,29 @@ static void the_answer_says_what_the_session_is(void **state)
     assert_true(span_is(stage.answer->candidates[2].address, "2001:db8::1"));
     assert_int_equal(stage.answer->candidates[2].priority, 2130706431 - 256);
     stage_close();
+}
+
+/* Packets of RTCP that are not compound: only where the offer takes them (RFC 5506, section 5). */
+static void rtcp_is_as_small_as_was_offered(void **state)
+{
+    static const struct {
+        const char *name, *offer;
+        bool        video, audio;
+    } cases[] = {
+        { "Chromium", "chromium_whep", true, true },
+        { "aiortc", "aiortc_whep", false, false },
+        { "said once", OFFER_HEAD H264_OFFER MUX RSIZE OPUS_OFFER, true, true },
+        { "one medium", OFFER_HEAD H264_OFFER MUX OPUS_OFFER RSIZE, false, true },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        stage_open(H264 OPUS);
+        CHECK(stage_answer(cases[i].offer) == 0, cases[i].name);
+        const struct sdp_offer_media *media = stage.answer->media;
+        CHECK(media[0].has_rtcp_mux && media[1].has_rtcp_mux, cases[i].name);
+        CHECK(media[0].has_rtcp_rsize == cases[i].video, cases[i].name);
+        CHECK(media[1].has_rtcp_rsize == cases[i].audio, cases[i].name);
+        stage_close();
+    }
 }
 
 static void tracks_of_the_viewer_are_those_of_the_answer(void **state)
@@ -485,5 +569,5 @@ static void a_restart_names_the_media_once_more(void **state)
 TESTS(tracks_go_to_the_media_that_can_carry_them, when_nothing_is_left_the_client_is_told_why,
       pictures_with_b_frames_are_left_out, a_long_list_of_reasons_is_cut,
       a_viewer_has_four_tracks_at_most, the_answer_says_what_the_session_is,
-      tracks_of_the_viewer_are_those_of_the_answer, who_waits_is_called,
-      a_restart_names_the_media_once_more)
+      rtcp_is_as_small_as_was_offered, tracks_of_the_viewer_are_those_of_the_answer,
+      who_waits_is_called, a_restart_names_the_media_once_more)

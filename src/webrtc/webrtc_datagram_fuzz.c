@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define TEST_CLOCK_KEEPS_WALL 1
 #include "base/bytes.h"
@@ -32,8 +33,9 @@ enum { MAX_DATAGRAM = 2048, MAX_WAIT_MS = 40000, PICTURES = 4, INTEGRITY_SIZE = 
 
 static const char offer[] =
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:them\r\n"
-    "a=ice-pwd:the password of the client\r\na=setup:actpass\r\na=group:BUNDLE 0\r\n"
+    "a=ice-pwd:the_password_of_the_client\r\na=setup:actpass\r\na=group:BUNDLE 0\r\n"
     "a=fingerprint:sha-256 %s\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=recvonly\r\n"
+    "a=rtcp-mux\r\n"
     "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
     "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
 
@@ -186,9 +188,8 @@ static void open_worker(void)
                                            .worker_count = 1,
                                            .registry = stage.registry,
                                            .conf = stage.conf,
-                                           .workers = stage.workers,
-                                           .tickets = map_create(),
-                                           .pending = map_create() };
+                                           .workers = stage.workers };
+    webrtc_server_open_counts(&stage.server);
     ASSERT(dtls_context_create(&stage.server.dtls, NULL) == 0);
     ASSERT(dtls_context_create(&stage.dtls, NULL) == 0);
     struct webrtc_worker *worker = &stage.workers[WORKER];
@@ -301,7 +302,7 @@ static void take_all(struct run *run)
 static void open_client(struct run *run)
 {
     const struct ice_credentials *theirs = ice_agent_local(session_of(run)->ice);
-    const struct ice_credentials  ours = { "them", "the password of the client" };
+    const struct ice_credentials  ours = { "them", "the_password_of_the_client" };
     run->server = *udp_socket_local(stage.workers[WORKER].socket);
     run->ice = ice_agent_create(&ours, span_from_string(theirs->ufrag),
                                 span_from_string(theirs->pwd), true, &ice_ops, run);
@@ -342,13 +343,14 @@ static void open_session(struct run *run)
     (void)snprintf(post->path, sizeof(post->path), "cam");
     (void)snprintf(post->peer, sizeof(post->peer), "127.0.0.1:9");
     write_offer(post);
-    ASSERT(webrtc_server_add_pending(&stage.server, post->peer));
+    ASSERT(webrtc_server_admit(&stage.server, &post->http_peer, NULL) == 0);
     post->granted = ask(PATH_READ);
     post->mail.handle = webrtc_session_open;
     loop_post(&stage.loops[WORKER], &post->mail);
     for (unsigned i = 0; i < 100 && post->status == 0; i++)
         (void)uv_run(&stage.loops[WORKER].uv, UV_RUN_NOWAIT);
     ASSERT(post->status == 201);
+    (void)webrtc_server_add_ticket(&stage.server, post);
     post->mail.handle = on_posted;
     settle();
     run->session = post->session;
@@ -381,7 +383,9 @@ static void check_that_nothing_is_left(const struct run *run)
     ASSERT(!session_of(run) && list_is_empty(&worker->sessions));
     ASSERT(list_is_empty(&worker->handshakes) && list_is_empty(&worker->ending));
     ASSERT(map_count(worker->by_ufrag) == 0 && map_count(worker->by_address) == 0);
-    ASSERT(map_count(worker->feeds) == 0 && stage.server.pending_count == 0);
+    ASSERT(map_count(worker->feeds) == 0 && map_count(stage.server.tickets) == 0);
+    ASSERT(httpd_quota_used(stage.server.pending) == 0);
+    ASSERT(httpd_quota_used(stage.server.sessions) == 0);
 }
 
 /* Steps */
@@ -418,6 +422,15 @@ static size_t add_integrity(uint8_t *out, size_t len, const char *password)
     return whole;
 }
 
+/* RFC 8489, section 14.7: all checks have it, at their end. */
+static size_t add_fingerprint(uint8_t *out, size_t len)
+{
+    static const uint8_t none[4];
+    size_t whole = add_attribute(out, len, 0x8028, (struct span){ none, sizeof(none) });
+    write_be32(out + len + 4, (uint32_t)crc32(0, out, (uInt)len) ^ 0x5354554e);
+    return whole;
+}
+
 static size_t begin_stun(uint8_t *out, uint16_t type, const uint8_t *transaction)
 {
     write_be16(out, type);
@@ -451,6 +464,7 @@ static void send_check(struct run *run, unsigned from, struct span attributes)
     len = add_attribute(out, len, 0x0006,
                         (struct span){ (const uint8_t *)username, (size_t)username_len });
     len = add_integrity(out, add_attributes(out, len, attributes), theirs->pwd);
+    len = add_fingerprint(out, len);
     run->knows_stranger |= from == STRANGER;
     send_from(run, from, (struct span){ out, len });
 }
@@ -474,7 +488,7 @@ static void step_client_answers(struct run *run, struct span bytes)
     size_t len = begin_stun(out, bytes.p[0] & 1 ? STUN_BINDING_ERROR : STUN_BINDING_SUCCESS,
                             run->check.transaction);
     len = add_integrity(out, add_attributes(out, len, span_skip(bytes, 1)),
-                        "the password of the client");
+                        "the_password_of_the_client");
     send_from(run, CLIENT, (struct span){ out, len });
 }
 

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -28,6 +29,7 @@ struct dtls {
     struct sdp_fingerprint peer;
     dtls_send_fn          *send;
     void                  *arg;
+    uint64_t               sent_bytes;
     struct span            received; /* what OpenSSL reads next */
     bool                   is_server, is_verified, is_trimmed;
     enum dtls_state        state;
@@ -49,6 +51,7 @@ static int bio_write(BIO *bio, const char *bytes, int len)
 {
     struct dtls *dtls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    dtls->sent_bytes += (uint64_t)len;
     dtls->send(dtls->arg, (struct span){ (const uint8_t *)bytes, (size_t)len });
     return len;
 }
@@ -163,15 +166,15 @@ static int set_up_context(struct dtls_context *context)
 {
     AUTO(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");
     AUTO(X509_free) X509         *certificate = key ? make_certificate(key) : NULL;
+    AUTO(buf_fini) struct buf     profiles = { 0 };
     if (!certificate || digest_of(certificate, SDP_SHA256, &context->fingerprint) < 0)
         return -EIO;
     SSL_CTX *ssl = context->ssl = SSL_CTX_new(DTLS_method());
     if (!ssl || SSL_CTX_use_certificate(ssl, certificate) != 1 ||
         SSL_CTX_use_PrivateKey(ssl, key) != 1)
         return -EIO;
-    /* It returns 0 on success. */
-    if (SSL_CTX_set_tlsext_use_srtp(ssl, "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:"
-                                         "SRTP_AES128_CM_SHA1_80") != 0)
+    srtp_profile_names(&profiles);
+    if (SSL_CTX_set_tlsext_use_srtp(ssl, buf_string(&profiles)) != 0) /* 0: it is content */
         return -EIO;
     (void)SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION);
     (void)SSL_CTX_set_options(ssl,
@@ -377,16 +380,40 @@ void dtls_trim(struct dtls *dtls)
     dtls->is_trimmed = SSL_free_buffers(dtls->ssl) == 1;
 }
 
-void dtls_close(struct dtls *dtls)
+/*
+ * OpenSSL has no way to give a handshake up in words. Until it has keys a peer takes an alert
+ * that is not sealed (RFC 5246, section 7.2.2), with a number above all that it has seen: each of
+ * our records had more than one byte.
+ */
+static void send_alert(struct dtls *dtls)
 {
-    if (dtls->state != DTLS_CONNECTED)
-        return;
+    uint8_t record[] = { SSL3_RT_ALERT, DTLS1_2_VERSION >> 8, DTLS1_2_VERSION & 0xff,
+                         /* epoch and number */
+                         0, 0, 0, 0, 0, 0, 0, 0,
+                         /* length */
+                         0, 2, SSL3_AL_FATAL, SSL_AD_USER_CANCELLED };
+    write_be64(record + 3, dtls->sent_bytes);
+    dtls->send(dtls->arg, (struct span){ record, sizeof(record) });
+}
+
+static void send_close_notify(struct dtls *dtls)
+{
     /* Without its buffers OpenSSL 3.0 can't write before it has read once. */
     if (dtls->is_trimmed && go_on(dtls) != DTLS_CONNECTED)
         return;
     ERR_clear_error();
     (void)SSL_shutdown(dtls->ssl);
     ERR_clear_error();
+}
+
+void dtls_close(struct dtls *dtls)
+{
+    if (dtls->state == DTLS_HANDSHAKE)
+        send_alert(dtls);
+    else if (dtls->state == DTLS_CONNECTED)
+        send_close_notify(dtls);
+    else
+        return;
     dtls->state = DTLS_CLOSED;
 }
 

@@ -73,7 +73,10 @@ int dtls_derive_keys(struct dtls *dtls, const struct srtp_sealer *sealer, struct
 /** Some time after the handshake: gives its buffers back, from now on after each datagram. */
 void dtls_trim(struct dtls *dtls);
 
-/** Says goodbye (close_notify), if there is anybody. */
+/**
+ * Says goodbye: close_notify, or amid the handshake a fatal alert (user_canceled). That one is not
+ * sealed: a peer that has its keys by then passes it over.
+ */
 void dtls_close(struct dtls *dtls);
 
 /** Datagrams that wait; zeros are empty. */

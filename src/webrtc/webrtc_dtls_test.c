@@ -608,6 +608,78 @@ static void both_ends_say_goodbye(void **state)
     }
 }
 
+/* Of whichever flight the client has seen how much, it learns at once that there is no more. */
+static void a_handshake_that_is_given_up_ends_at_both_ends(void **state)
+{
+    static const struct {
+        const char *name;
+        bool        is_client;            /* who gives up */
+        unsigned    to_server, to_client; /* datagrams that have arrived before */
+    } cases[] = {
+        { "the server, before the first flight", false, 0, 0 },
+        { "the server, its flight is lost", false, 1, 0 },
+        { "the server, its flight has arrived in part", false, 1, 1 },
+        { "the server, its flight has arrived", false, 1, MAX_SENT },
+        { "the client, before its first flight has arrived", true, 0, 0 },
+        { "the client, before the server's has", true, 1, 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct end *leaves = cases[i].is_client ? &client : &server;
+        struct end *stays = cases[i].is_client ? &server : &client;
+        open_ends();
+        for (unsigned k = 0; k < MIN(cases[i].to_server, client.sent); k++)
+            server.state = dtls_receive(server.dtls, sent_by(&client, k));
+        for (unsigned k = 0; k < MIN(cases[i].to_client, server.sent); k++)
+            client.state = dtls_receive(client.dtls, sent_by(&server, k));
+        CHECK(stays->state == DTLS_HANDSHAKE, cases[i].name);
+        unsigned sent = leaves->sent;
+        dtls_close(leaves->dtls);
+        CHECK(leaves->sent == sent + 1, cases[i].name);
+        stays->state = dtls_receive(stays->dtls, sent_by(leaves, sent));
+        CHECK(stays->state == DTLS_FAILED, cases[i].name);
+        CHECK(strcmp(dtls_why(stays->dtls), "tlsv1 alert user cancelled") == 0, cases[i].name);
+        dtls_close(leaves->dtls);
+        CHECK(leaves->sent == sent + 1, cases[i].name);
+        CHECK(dtls_timeout_ns(leaves->dtls) == -1, cases[i].name);
+        close_ends();
+    }
+}
+
+/* A peer that has them is not to be talked out of its keys. */
+static void an_alert_without_a_seal_comes_too_late_for_whoever_is_connected(void **state)
+{
+    connect_ends();
+    struct end third = { .context = client.context };
+    third.dtls = dtls_create(client.context, false, dtls_context_fingerprint(server.context),
+                             on_send, &third);
+    dtls_close(third.dtls);
+    assert_int_equal(third.sent, 1);
+    assert_int_equal(dtls_receive(server.dtls, sent_by(&third, 0)), DTLS_CONNECTED);
+    third.dtls = dtls_destroy(third.dtls);
+    close_ends();
+}
+
+static void a_plain_client_is_told(void **state)
+{
+    struct plain plain;
+    open_contexts();
+    plain_open(&plain, true, DTLS1_2_VERSION);
+    struct sdp_fingerprint fingerprint = plain_fingerprint(&plain, SDP_SHA256);
+    open_server(&fingerprint);
+    (void)SSL_do_handshake(plain.ssl);
+    assert_true(plain_deliver(&plain) > 0);
+    dtls_close(server.dtls);
+    for (; server.delivered < server.sent; server.delivered++)
+        (void)BIO_write(plain.in, server.bytes[server.delivered],
+                        (int)server.lens[server.delivered]);
+    ERR_clear_error();
+    int result = SSL_do_handshake(plain.ssl);
+    assert_int_equal(SSL_get_error(plain.ssl, result), SSL_ERROR_SSL);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_TLSV1_ALERT_USER_CANCELLED);
+    plain_close(&plain);
+    close_ends();
+}
+
 static void what_comes_to_a_trimmed_end_is_read(void **state)
 {
     struct plain plain;
@@ -745,6 +817,8 @@ static void the_queue_has_its_limits(void **state)
 TESTS(our_order_of_profiles_decides, lists_of_profiles_are_checked, keys_lie_where_the_rfc_says,
       every_hash_of_a_fingerprint_is_checked, either_end_says_why_it_leaves,
       clients_that_fall_short_are_refused, messages_come_in_pieces,
+      a_handshake_that_is_given_up_ends_at_both_ends,
+      an_alert_without_a_seal_comes_too_late_for_whoever_is_connected, a_plain_client_is_told,
       whatever_datagram_is_lost_comes_again, flights_come_again_later_each_time,
       a_peer_that_never_answers_is_given_up, rubbish_harms_nobody, both_ends_say_goodbye,
       what_comes_to_a_trimmed_end_is_read, a_trimmed_server_repeats_its_last_flight,

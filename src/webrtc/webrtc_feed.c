@@ -14,7 +14,7 @@ static const int64_t keep_ns = NS_PER_S;
 /* A start takes 300 ms, and longer on a busy worker. */
 static const int64_t start_ns = 2 * NS_PER_S;
 
-enum { STEPS_BACK = 3, FIRST_PARTS = 256, FIRST_UNITS = 64 };
+enum { FIRST_PARTS = 256, FIRST_UNITS = 64 };
 
 static struct span stream_key(const uint64_t *stream)
 {
@@ -34,6 +34,11 @@ static struct feed_unit *unit_at(const struct webrtc_feed *feed, uint32_t i)
     return &feed->units[(feed->unit_head + i) & (feed->unit_capacity - 1)];
 }
 
+static struct feed_unit *last_unit(const struct webrtc_feed *feed)
+{
+    return unit_at(feed, feed->unit_count - 1);
+}
+
 static void grow_units(struct webrtc_feed *feed)
 {
     uint32_t          capacity = MAX(feed->unit_capacity * 2, (uint32_t)FIRST_UNITS);
@@ -50,22 +55,38 @@ static void open_unit(struct webrtc_feed *feed)
 {
     if (feed->unit_count == feed->unit_capacity)
         grow_units(feed);
+    const struct batch *before = feed->unit_count ? last_unit(feed)->batch : NULL;
+    size_t              bytes = batch_newly_held(feed->batch, before);
     *unit_at(feed, feed->unit_count++) = (struct feed_unit){
         .batch = batch_ref(feed->batch),
         .first = feed->next,
         .arrived_ns = feed->batch->received_ns,
+        .bytes = (uint32_t)bytes,
     };
+    feed->bytes += bytes;
 }
 
-static void drop_oldest_unit(struct webrtc_feed *feed)
+static void let_go(struct webrtc_feed *feed, const struct feed_unit *unit)
 {
-    struct feed_unit *unit = unit_at(feed, 0);
     batch_unref(unit->batch);
     if (unit->slab)
         slab_unref(unit->slab);
     feed->bytes -= unit->bytes;
-    feed->unit_head = (feed->unit_head + 1) & (feed->unit_capacity - 1);
     feed->unit_count--;
+}
+
+/* No part came of it: tracks that nobody can play are not kept. */
+static void close_unit(struct webrtc_feed *feed)
+{
+    const struct feed_unit *unit = last_unit(feed);
+    if (unit->first == feed->next)
+        let_go(feed, unit);
+}
+
+static void drop_oldest_unit(struct webrtc_feed *feed)
+{
+    let_go(feed, unit_at(feed, 0));
+    feed->unit_head = (feed->unit_head + 1) & (feed->unit_capacity - 1);
     feed->first = feed->unit_count ? unit_at(feed, 0)->first : feed->next;
 }
 
@@ -131,13 +152,25 @@ static uint8_t *reserve(void *arg, size_t len)
 
 static void hold_slab(struct webrtc_feed *feed)
 {
-    struct feed_unit *unit = unit_at(feed, feed->unit_count - 1);
-    if (unit->slab && unit->slab != feed->slab) {
+    struct feed_unit *unit = last_unit(feed);
+    if (unit->slab == feed->slab)
+        return;
+    if (unit->slab) {
         open_unit(feed);
-        unit = unit_at(feed, feed->unit_count - 1);
+        unit = last_unit(feed);
     }
-    if (!unit->slab)
-        unit->slab = slab_ref(feed->slab);
+    unit->slab = slab_ref(feed->slab);
+    if (feed->slab_used == 0) { /* else the unit before holds it too */
+        unit->bytes += SLAB_SMALL;
+        feed->bytes += SLAB_SMALL;
+    }
+}
+
+/* A frame that is torn shows: its decoder is to know. One that never came does not: the pictures go
+ * on. */
+static bool shows_gap(const struct feed_track *track, const struct refit_part *part)
+{
+    return part->is_after_gap && (!track->is_video || track->in_frame || !part->starts_frame);
 }
 
 static void on_part(void *arg, const struct refit_part *part)
@@ -150,8 +183,9 @@ static void on_part(void *arg, const struct refit_part *part)
     }
     if (feed->next - feed->first == feed->capacity)
         grow_parts(feed);
-    if (part->is_after_gap)
-        track->next_index++; /* viewers are to see a gap too */
+    bool is_after_gap = shows_gap(track, part);
+    track->next_index += is_after_gap;
+    track->in_frame = !part->marker;
     if (part->starts_keyframe) {
         track->keyframe = feed->next;
         track->has_keyframe = ring_bytes(feed) > 0;
@@ -165,23 +199,22 @@ static void on_part(void *arg, const struct refit_part *part)
         .track = (uint8_t)feed->track,
         .flags = (uint8_t)((part->marker ? FEED_MARKER : 0) |
                            (part->starts_frame ? FEED_STARTS_FRAME : 0) |
-                           (part->starts_keyframe ? FEED_STARTS_KEYFRAME : 0)),
+                           (part->starts_keyframe ? FEED_STARTS_KEYFRAME : 0) |
+                           (is_after_gap ? FEED_AFTER_GAP : 0)),
     };
     feed->next++;
-    unit_at(feed, feed->unit_count - 1)->bytes += (uint32_t)part->payload.len;
-    feed->bytes += part->payload.len;
 }
 
-/* Pictures come in the order of decoding; where that is not the order of showing, time steps back.
- */
-static void watch_order(struct webrtc_feed *feed, struct feed_track *track, uint32_t ticks)
+/* The stream knows whether pictures come in the order in which they are shown. */
+static void watch_order(struct webrtc_feed *feed)
 {
-    if ((int32_t)(ticks - track->last_ticks) < 0 && track->next_index)
-        track->steps_back++;
-    track->last_ticks = ticks;
-    if (track->steps_back == STEPS_BACK && !track->has_b_frames) {
-        track->has_b_frames = true;
-        webrtc_worker_on_b_frames(feed->worker, feed);
+    for (unsigned i = 0; i < feed->track_count; i++) {
+        struct feed_track *track = &feed->tracks[i];
+        bool               had_b_frames = track->has_b_frames;
+        track->has_b_frames = stream_track(feed->reader.stream, i)->has_b_frames;
+        feed->track = i;
+        if (track->has_b_frames && !had_b_frames)
+            webrtc_worker_on_b_frames(feed->worker, feed);
     }
 }
 
@@ -191,8 +224,6 @@ static void add_packet(struct webrtc_feed *feed, const struct packet *packet)
     struct rtp_header  header;
     if (!track->is_used || rtp_parse((struct span){ packet->p, packet->len }, &header) < 0)
         return;
-    if (track->is_video && header.ticks != track->last_ticks)
-        watch_order(feed, track, header.ticks);
     feed->track = packet->track;
     const struct refit_sink sink = { feed, reserve, on_part };
     refit_packet(track->refit, &header, &sink);
@@ -222,9 +253,11 @@ static void feed_on_batch(struct reader *reader, const struct batch *batch, uint
         webrtc_worker_on_report(feed->worker, feed);
         return;
     }
+    watch_order(feed);
     open_unit(feed);
     for (uint32_t rest = mask; rest; rest &= rest - 1)
         add_packet(feed, &batch->packets[__builtin_ctz(rest)]);
+    close_unit(feed);
     trim(feed, loop_now(feed->worker->loop));
     webrtc_worker_activate(feed->worker, feed);
 }
@@ -311,6 +344,7 @@ static void feed_on_attached(struct reader *reader)
     feed->track_count = sdp->media_count;
     for (unsigned i = 0; i < feed->track_count; i++)
         open_track(&feed->tracks[i], &sdp->media[i]);
+    watch_order(feed);
     grow_parts(feed);
     feed->is_attached = true;
     stream_play(reader);

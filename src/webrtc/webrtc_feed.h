@@ -20,7 +20,12 @@
 struct webrtc_worker;
 struct webrtc_viewer;
 
-enum { FEED_MARKER = 1, FEED_STARTS_FRAME = 2, FEED_STARTS_KEYFRAME = 4 };
+enum {
+    FEED_MARKER = 1,
+    FEED_STARTS_FRAME = 2,
+    FEED_STARTS_KEYFRAME = 4,
+    FEED_AFTER_GAP = 8, /* in the sequence numbers, which shows that something is missing */
+};
 
 struct feed_part {
     const uint8_t *p;
@@ -37,7 +42,7 @@ struct feed_unit {
     struct slab        *slab;  /* may be NULL */
     uint64_t            first; /* serial */
     int64_t             arrived_ns;
-    uint32_t            bytes; /* of memory that it pins, about */
+    uint32_t            bytes; /* of slabs that it holds and the one before it does not */
 };
 
 /* Retransmission finds a part by its index: the last ones of each track. Power of two. */
@@ -47,14 +52,13 @@ struct feed_track {
     const struct codec *codec;
     bool                is_used; /* a viewer may get it */
     bool                is_video;
-    bool                has_b_frames; /* browsers show them in the wrong order */
+    bool                in_frame;     /* the last part was not the end of its frame */
+    bool                has_b_frames; /* as the stream has seen: browsers can't play them */
     bool                has_report;
     struct refit       *refit;
     uint64_t            next_index;
     uint64_t            keyframe; /* serial of the newest one's first part */
     bool                has_keyframe;
-    uint32_t            last_ticks;
-    unsigned            steps_back;
     uint32_t           *serials; /* of the parts by index, low halves */
 
     /* Which wall-clock time a timestamp is: the stream's newest sender report. */

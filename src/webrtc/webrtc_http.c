@@ -13,141 +13,6 @@
 static const char allow_methods[] = "OPTIONS, GET, POST, PATCH, DELETE";
 static const char allow_headers[] = "Authorization, Content-Type, If-Match";
 
-/* In the place of what a later version will have. */
-#define NO_WHIP "publishing by WHIP is not possible in this version"
-
-enum target_kind {
-    TARGET_NONE,
-    TARGET_PAGE,
-    TARGET_REDIRECT, /* to the page */
-    TARGET_SCRIPT,
-    TARGET_PUBLISH, /* the page to publish from, and its script */
-    TARGET_WHIP,
-    TARGET_WHEP,
-};
-
-/* What a URL means: "/cam/whep/SECRET" is { TARGET_WHEP, "cam", "SECRET" }. */
-struct target {
-    enum target_kind kind;
-    struct span      path;
-    struct span      secret; /* p == NULL: none */
-};
-
-static const struct target_row {
-    const char      *word;
-    enum target_kind kind;
-    bool             is_service; /* a secret may follow */
-} target_rows[] = {
-    { "whep", TARGET_WHEP, true },
-    { "whip", TARGET_WHIP, true },
-    { "reader.js", TARGET_SCRIPT, false },
-    { "publish", TARGET_PUBLISH, false },
-    { "publisher.js", TARGET_PUBLISH, false },
-};
-
-/* Cuts "/word" off the end. */
-static bool cut_suffix(struct span *path, const char *word)
-{
-    size_t len = strlen(word);
-    if (path->len <= len + 1 || path->p[path->len - len - 1] != '/' ||
-        memcmp(path->p + path->len - len, word, len) != 0)
-        return false;
-    path->len -= len + 1;
-    return true;
-}
-
-static bool cut_last(struct span *path, struct span *last)
-{
-    for (size_t i = path->len; i-- > 0;) {
-        if (path->p[i] != '/')
-            continue;
-        *last = span_skip(*path, i + 1);
-        path->len = i;
-        return true;
-    }
-    return false;
-}
-
-/* The page of a path; not every name can be one. */
-static struct target page_target(struct span all)
-{
-    bool          is_page = all.len && all.p[all.len - 1] == '/';
-    struct target target = { is_page ? TARGET_PAGE : TARGET_REDIRECT,
-                             span_first(all, all.len - is_page),
-                             { 0 } };
-    if (target.path.len == 0 || span_is(all, "whep") || span_is(all, "whip") ||
-        span_is(all, "favicon.ico"))
-        target.kind = TARGET_NONE;
-    return target;
-}
-
-static struct target parse_target(const char *text)
-{
-    struct span all = span_skip(span_from_string(text), text[0] == '/');
-    for (size_t i = 0; i < COUNT(target_rows); i++) {
-        const struct target_row *row = &target_rows[i];
-        struct span              path = all, rest = all, secret = { 0 };
-        if (cut_suffix(&path, row->word))
-            return (struct target){ row->kind, path, { 0 } };
-        if (row->is_service && cut_last(&rest, &secret) && secret.len &&
-            cut_suffix(&rest, row->word))
-            return (struct target){ row->kind, rest, secret };
-    }
-    return page_target(all);
-}
-
-/* Pages */
-
-static void respond_file(struct httpd_exchange *exchange, const char *type, const char *cache,
-                         struct span body)
-{
-    struct httpd_header   header = { "Cache-Control", span_from_string(cache) };
-    struct httpd_response response = {
-        .status = 200, .content_type = type, .body = body, .headers = &header, .header_count = 1
-    };
-    httpd_respond(exchange, &response);
-}
-
-static void redirect_to_page(struct httpd_exchange *exchange)
-{
-    const struct httpd_request *request = httpd_request(exchange);
-    AUTO(buf_fini) struct buf   location = { 0 };
-    buf_printf(&location, "%.*s/", SPAN_ARGS(request->raw_path));
-    if (request->query.p)
-        buf_printf(&location, "?%.*s", SPAN_ARGS(request->query));
-    struct httpd_header   header = { "Location", buf_span(&location) };
-    struct httpd_response response = { .status = 302, .headers = &header, .header_count = 1 };
-    httpd_respond(exchange, &response);
-}
-
-static void respond_no_whip(struct httpd_exchange *exchange)
-{
-    struct httpd_response response = { .status = 404,
-                                       .content_type = "text/plain",
-                                       .body = BYTES(NO_WHIP) };
-    httpd_respond(exchange, &response);
-}
-
-static void on_get(struct httpd_exchange *exchange, const struct target *target)
-{
-    switch (target->kind) {
-    case TARGET_PAGE:
-        respond_file(exchange, "text/html", "no-cache", webrtc_page_html());
-        break;
-    case TARGET_SCRIPT:
-        respond_file(exchange, "application/javascript", "max-age=3600", webrtc_page_reader());
-        break;
-    case TARGET_REDIRECT:
-        redirect_to_page(exchange);
-        break;
-    case TARGET_PUBLISH:
-        respond_no_whip(exchange);
-        break;
-    default:
-        httpd_respond_not_found(exchange);
-    }
-}
-
 /* OPTIONS */
 
 static void on_options(struct webrtc_server *server, struct httpd_exchange *exchange,
@@ -180,6 +45,24 @@ static bool has_type(const struct httpd_request *request, const char *wanted)
     return span_is_nocase(span_trim(first), wanted);
 }
 
+/* Of "host:port" the host. */
+static struct span host_of(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+    return (struct span){ (const uint8_t *)peer, colon ? (size_t)(colon - peer) : strlen(peer) };
+}
+
+/* Of no session: it was refused, or there is none yet. */
+static void turn_away(struct webrtc_server *server, struct httpd_exchange *exchange,
+                      struct span path, unsigned status, const struct errmsg *why)
+{
+    struct span host = host_of(httpd_request(exchange)->peer_text);
+    /* Without the port: a page that asks again each second is one line in ten of them. */
+    LOG(&server->log, LOG_INFO, "%.*s can't read from path '%.*s': %s", SPAN_ARGS(host),
+        SPAN_ARGS(path), why->text);
+    httpd_respond_error(exchange, status, "%s", why->text);
+}
+
 static void free_post(struct webrtc_post *post)
 {
     if (post->granted)
@@ -190,38 +73,92 @@ static void free_post(struct webrtc_post *post)
     mem_free(post);
 }
 
-static void refuse_post(struct webrtc_post *post)
+static struct webrtc_post *make_post(struct webrtc_server *server, struct httpd_exchange *exchange,
+                                     struct path_request *granted)
 {
-    struct httpd_exchange *exchange = httpd_find(post->server->http, post->exchange);
-    if (exchange)
-        httpd_respond_error(exchange, post->status, "%s", post->why.text);
-    free_post(post);
+    const struct httpd_request *request = httpd_request(exchange);
+    struct webrtc_post         *post = mem_new(struct webrtc_post);
+    post->server = server;
+    post->exchange = httpd_exchange_id(exchange);
+    post->granted = granted;
+    post->http_peer = request->holder;
+    post->query = request->query.p ? span_to_string(request->query) : NULL;
+    (void)snprintf(post->peer, sizeof(post->peer), "%s", request->peer_text);
+    memcpy(post->path, granted->name, sizeof(post->path));
+    post->body = span_to_string(request->body);
+    int err = sdp_offer_parse((struct span){ (const uint8_t *)post->body, request->body.len },
+                              &post->offer, &post->why);
+    ASSERT(err == 0); /* as it was before */
+    webrtc_hosts_gather(server, &request->local, post);
+    return post;
 }
 
-/* There is no session yet that would log it. */
-static void turn_away(struct webrtc_post *post)
+/*
+ * While a POST waits for its stream all that is kept is what the connection has of it: nothing is
+ * made of the offer, and a client that leaves meanwhile gets no session.
+ */
+struct asking {
+    struct webrtc_server *server;
+    struct slot_id        exchange;
+    struct httpd_peer     peer;
+};
+
+/* Where entries of `source: redirect` lead; NULL: the path is none of them. */
+static const char *redirect_of(const struct webrtc_server *server, struct span name)
 {
-    struct span host = webrtc_host_of(post->peer);
-    /* Without the port: a page that asks again each second is one line in ten of them. */
-    LOG(&post->server->log, LOG_INFO, "%.*s can't read from path '%s': %s", SPAN_ARGS(host),
-        post->path, post->why.text);
-    refuse_post(post);
+    const struct conf_path *conf = conf_find_path(server->conf, name, NULL);
+    return conf && strcmp(conf->source, "redirect") == 0 ? conf->source_redirect : NULL;
+}
+
+/* With this status the client posts its offer again, to the other path (RFC 9725, section 4.5). */
+static void redirect_post(struct httpd_exchange *exchange, const char *path)
+{
+    const struct httpd_request *request = httpd_request(exchange);
+    AUTO(buf_fini) struct buf   location = { 0 };
+    buf_printf(&location, "%s/whep", path);
+    if (request->query.p)
+        buf_printf(&location, "?%.*s", SPAN_ARGS(request->query));
+    struct httpd_header   header = { "Location", buf_span(&location) };
+    struct httpd_response response = { .status = 307, .headers = &header, .header_count = 1 };
+    httpd_respond(exchange, &response);
+}
+
+/* Why there is nothing to be read; a URL's credentials are not for everybody. */
+static void explain(struct webrtc_server *server, struct httpd_exchange *exchange,
+                    struct path_request *request)
+{
+    struct span name = span_from_string(request->name);
+    bool        is_missing = request->answer == PATH_NO_STREAM;
+    const char *redirect = is_missing ? redirect_of(server, name) : NULL;
+    if (redirect && redirect[0] == '/') {
+        redirect_post(exchange, redirect);
+        return;
+    }
+    if (redirect)
+        (void)errmsg_set(&request->why, -EINVAL,
+                         "path '%s' leads to an RTSP server, where WebRTC can't follow",
+                         request->name);
+    turn_away(server, exchange, name, is_missing && !redirect ? 404 : 400, &request->why);
 }
 
 static void on_granted(struct loop *loop, struct path_request *request)
 {
-    struct webrtc_post   *post = request->asker;
-    struct webrtc_server *server = post->server;
-    post->granted = request;
-    if (request->answer == PATH_OK) {
+    struct asking          asking = *(struct asking *)request->asker;
+    struct webrtc_server  *server = asking.server;
+    struct httpd_exchange *exchange = httpd_find(server->http, asking.exchange);
+    mem_free(request->asker);
+    if (exchange && request->answer == PATH_OK) {
+        struct webrtc_post *post = make_post(server, exchange, request);
         post->mail.handle = webrtc_session_open;
         loop_post(server->loops[request->home], &post->mail);
         return;
     }
-    webrtc_server_remove_pending(server, post->peer);
-    post->status = request->answer == PATH_NO_STREAM ? 404 : 400;
-    post->why = request->why;
-    turn_away(post);
+    webrtc_server_dismiss(server, &asking.peer);
+    if (exchange)
+        explain(server, exchange, request);
+    else if (request->answer == PATH_OK)
+        path_release(server->registry, request->grant);
+    path_request_free(request);
 }
 
 /* Before the session exists there is nobody to be told; then the stream's end tells it. */
@@ -229,60 +166,41 @@ static void on_kick(struct loop *loop, struct slot_id session, const char *reaso
 {
 }
 
-static void ask_for_stream(struct webrtc_post *post)
+static void ask_for_stream(struct webrtc_server *server, struct httpd_exchange *exchange,
+                           struct span path)
 {
     struct path_request *request = path_request_new(PATH_READ);
-    request->from = post->server->main;
-    request->asker = post;
+    struct asking       *asking = mem_new(struct asking);
+    *asking =
+        (struct asking){ server, httpd_exchange_id(exchange), httpd_request(exchange)->holder };
+    request->from = server->main;
+    request->asker = asking;
     request->on_answer = on_granted;
     request->on_kick = on_kick;
-    memcpy(request->name, post->path, sizeof(request->name));
-    path_ask(post->server->registry, request);
+    (void)span_copy_string(path, request->name, sizeof(request->name));
+    path_ask(server->registry, request);
 }
 
-static struct webrtc_post *make_post(struct webrtc_server *server, struct httpd_exchange *exchange,
-                                     const struct target *target)
+/* Nobody else has to be asked about an offer that can't be answered. */
+static int check_offer(struct span text, struct errmsg *why)
 {
-    const struct httpd_request *request = httpd_request(exchange);
-    struct webrtc_post         *post = mem_new(struct webrtc_post);
-    post->server = server;
-    post->exchange = httpd_exchange_id(exchange);
-    post->body = span_to_string(request->body);
-    post->query = request->query.p ? span_to_string(request->query) : NULL;
-    (void)snprintf(post->peer, sizeof(post->peer), "%s", request->peer_text);
-    (void)span_copy_string(target->path, post->path, sizeof(post->path));
-    webrtc_hosts_gather(server, &request->local, post);
-    return post;
+    AUTO(mem_free) char *memory = mem_alloc(sizeof(struct sdp_offer)); /* much for a stack */
+    return sdp_offer_parse(text, (struct sdp_offer *)memory, why);
 }
 
 static void on_post(struct webrtc_server *server, struct httpd_exchange *exchange,
-                    const struct target *target)
+                    const struct webrtc_target *target)
 {
     const struct httpd_request *request = httpd_request(exchange);
-    if (!has_type(request, "application/sdp")) {
+    struct errmsg               why = { "" };
+    if (!has_type(request, "application/sdp"))
         httpd_respond_error(exchange, 400, "invalid Content-Type");
-        return;
-    }
-    if (target->path.len > PATH_MAX_NAME) {
-        httpd_respond_error(exchange, 400, "invalid path name: longer than %d bytes",
-                            PATH_MAX_NAME);
-        return;
-    }
-    struct webrtc_post *post = make_post(server, exchange, target);
-    struct span         body = { (const uint8_t *)post->body, request->body.len };
-    post->status = 400;
-    if (sdp_offer_parse(body, &post->offer, &post->why) < 0) {
-        turn_away(post);
-        return;
-    }
-    if (!webrtc_server_add_pending(server, post->peer)) {
-        post->status = 503;
-        (void)errmsg_set(&post->why, -EBUSY, "too many sessions are connecting; try again later");
-        turn_away(post);
-        return;
-    }
-    post->status = 0;
-    ask_for_stream(post);
+    else if (webrtc_target_check(target, &why) < 0 || check_offer(request->body, &why) < 0)
+        turn_away(server, exchange, target->path, 400, &why);
+    else if (webrtc_server_admit(server, &request->holder, &why) < 0)
+        turn_away(server, exchange, target->path, 503, &why);
+    else
+        ask_for_stream(server, exchange, target->path);
 }
 
 static void respond_created(struct webrtc_post *post, struct httpd_exchange *exchange)
@@ -326,23 +244,22 @@ static void send_order(struct webrtc_server *server, const struct webrtc_ticket 
 
 void webrtc_http_on_posted(struct loop *loop, struct mail *mail)
 {
-    struct webrtc_post *post = CONTAINER_OF(mail, struct webrtc_post, mail);
-    if (post->status != 201) {
-        if (!post->has_session)
-            webrtc_server_remove_pending(post->server, post->peer);
-        refuse_post(post);
-        return;
-    }
-    struct webrtc_ticket *ticket = mem_new(struct webrtc_ticket);
-    *ticket = (struct webrtc_ticket){ post->session, post->worker };
-    map_put(post->server->tickets, span_from_string(post->secret), ticket);
-    struct httpd_exchange *exchange = httpd_find(post->server->http, post->exchange);
-    if (exchange) {
+    struct webrtc_post    *post = CONTAINER_OF(mail, struct webrtc_post, mail);
+    struct webrtc_server  *server = post->server;
+    struct httpd_exchange *exchange = httpd_find(server->http, post->exchange);
+    struct webrtc_ticket  *ticket = NULL;
+    if (post->status == 201)
+        ticket = webrtc_server_add_ticket(server, post);
+    else
+        webrtc_server_dismiss(server, &post->http_peer);
+    if (ticket && exchange) {
         respond_created(post, exchange);
-    } else { /* who asked has gone, and nobody else knows the session */
+    } else if (exchange) {
+        turn_away(server, exchange, span_from_string(post->path), post->status, &post->why);
+    } else if (ticket) { /* who asked has gone, and nobody else knows the session */
         struct webrtc_order *order = mem_new(struct webrtc_order);
         order->is_end = true;
-        send_order(post->server, ticket, order);
+        send_order(server, ticket, order);
     }
     free_post(post);
 }
@@ -410,7 +327,7 @@ static bool is_uuid(struct span text)
 }
 
 static void on_order(struct webrtc_server *server, struct httpd_exchange *exchange,
-                     const struct target *target, struct webrtc_order *order)
+                     const struct webrtc_target *target, struct webrtc_order *order)
 {
     struct webrtc_ticket *ticket = map_get(server->tickets, target->secret);
     if (!ticket) {
@@ -423,7 +340,7 @@ static void on_order(struct webrtc_server *server, struct httpd_exchange *exchan
 }
 
 static void on_delete(struct webrtc_server *server, struct httpd_exchange *exchange,
-                      const struct target *target)
+                      const struct webrtc_target *target)
 {
     if (!is_uuid(target->secret)) {
         httpd_respond_error(exchange, 400, "invalid secret");
@@ -435,7 +352,7 @@ static void on_delete(struct webrtc_server *server, struct httpd_exchange *excha
 }
 
 static void on_patch(struct webrtc_server *server, struct httpd_exchange *exchange,
-                     const struct target *target)
+                     const struct webrtc_target *target)
 {
     const struct httpd_request *request = httpd_request(exchange);
     struct webrtc_order        *order = mem_new(struct webrtc_order);
@@ -456,9 +373,10 @@ static void on_patch(struct webrtc_server *server, struct httpd_exchange *exchan
 /* All requests */
 
 static void on_service(struct webrtc_server *server, struct httpd_exchange *exchange,
-                       const struct target *target)
+                       const struct webrtc_target *target)
 {
-    typedef void handle_fn(struct webrtc_server *, struct httpd_exchange *, const struct target *);
+    typedef void handle_fn(struct webrtc_server *, struct httpd_exchange *,
+                           const struct webrtc_target *);
     static const struct {
         const char *method;
         bool        has_secret;
@@ -473,8 +391,8 @@ static void on_service(struct webrtc_server *server, struct httpd_exchange *exch
             continue;
         if (!rules[i].handle)
             httpd_respond_error(exchange, 405, "method not allowed");
-        else if (target->kind == TARGET_WHIP)
-            httpd_respond_error(exchange, 400, NO_WHIP);
+        else if (target->kind == WEBRTC_WHIP)
+            httpd_respond_error(exchange, 400, WEBRTC_NO_WHIP);
         else
             rules[i].handle(server, exchange, target);
         return;
@@ -485,15 +403,15 @@ static void on_service(struct webrtc_server *server, struct httpd_exchange *exch
 void webrtc_http_on_request(void *arg, struct httpd_exchange *exchange)
 {
     const struct httpd_request *request = httpd_request(exchange);
-    struct target               target = parse_target(request->path);
-    bool is_service = target.kind == TARGET_WHEP || target.kind == TARGET_WHIP;
+    struct webrtc_target        target = webrtc_target_parse(request->path);
+    bool is_service = target.kind == WEBRTC_WHEP || target.kind == WEBRTC_WHIP;
     bool is_preflight = message_header(request->message, "Access-Control-Request-Method").p != NULL;
     if (span_is(request->method, "OPTIONS") && (is_preflight || (is_service && !target.secret.p)))
         on_options(arg, exchange, is_preflight);
     else if (is_service)
         on_service(arg, exchange, &target);
     else if (span_is(request->method, "GET") || span_is(request->method, "HEAD"))
-        on_get(exchange, &target);
+        webrtc_page_respond(exchange, &target);
     else
         httpd_respond_not_found(exchange);
 }

@@ -25,15 +25,16 @@ enum pair_state { PAIR_IDLE, PAIR_CHECKING, PAIR_SUCCEEDED }; /* idle: never tri
 
 /* An address of the peer and one of ours: a peer may reach us on several. */
 struct ice_pair {
-    struct udp_address remote, local; /* local: zeros before anything came this way */
-    enum pair_state    state;
-    bool               was_controlling; /* said by our last check */
-    unsigned           tries;           /* of a check that waits for its answer */
-    uint64_t           nomination;      /* the newest has the largest number; 0: none */
-    int64_t            next_ns;         /* when a check goes out; INT64_MAX: none does */
-    int64_t            heard_ns;        /* the peer's last check that came this way; 0: none */
-    int64_t            answered_ns;     /* our last check that was */
-    uint8_t            transaction[STUN_TRANSACTION_SIZE];
+    struct udp_address  remote, local; /* local: zeros before anything came this way */
+    enum candidate_type type;          /* of `remote` */
+    enum pair_state     state;
+    bool                was_controlling; /* said by our last check */
+    unsigned            tries;           /* of a check that waits for its answer */
+    uint64_t            nomination;      /* the newest has the largest number; 0: none */
+    int64_t             next_ns;         /* when a check goes out; INT64_MAX: none does */
+    int64_t             heard_ns;        /* the peer's last check that came this way; 0: none */
+    int64_t             answered_ns;     /* our last check that was */
+    uint8_t             transaction[STUN_TRANSACTION_SIZE];
 };
 
 struct ice_agent {
@@ -42,14 +43,15 @@ struct ice_agent {
     struct ice_credentials local;
     char                   remote_ufrag[SDP_MAX_ICE_TEXT + 1];
     char                   remote_pwd[SDP_MAX_ICE_TEXT + 1];
-    bool                   is_controlling;
+    bool                   is_controlling, has_tag;
+    uint8_t                tag[ICE_TAG_SIZE];
     uint64_t               tie_breaker;
     unsigned               pair_count;
     struct ice_pair       *pairs; /* ICE_MAX_PAIRS at most */
     struct ice_pair       *selected;
     uint64_t               nominations;      /* so far */
     int64_t                paced_ns;         /* when the next candidate's turn is */
-    unsigned               requests, forged; /* checks that came; those with a wrong password */
+    unsigned               requests, forged; /* checks that came; those that were not for us */
 };
 
 static void set_credentials(struct ice_agent *agent, const struct ice_credentials *local,
@@ -80,6 +82,12 @@ struct ice_agent *ice_agent_destroy(struct ice_agent *agent)
     if (agent)
         mem_free(agent->pairs);
     return mem_free(agent);
+}
+
+void ice_agent_set_tag(struct ice_agent *agent, const uint8_t tag[ICE_TAG_SIZE])
+{
+    memcpy(agent->tag, tag, sizeof(agent->tag));
+    agent->has_tag = true;
 }
 
 const struct ice_credentials *ice_agent_local(const struct ice_agent *agent)
@@ -132,12 +140,14 @@ static struct ice_pair *find_pair(struct ice_agent *agent, const struct udp_addr
     return NULL;
 }
 
-static bool knows_remote(const struct ice_agent *agent, const struct udp_address *remote)
+/* One of those with this address of the peer. */
+static const struct ice_pair *find_remote(const struct ice_agent   *agent,
+                                          const struct udp_address *remote)
 {
     for (unsigned i = 0; i < agent->pair_count; i++)
         if (ice_address_equal(&agent->pairs[i].remote, remote))
-            return true;
-    return false;
+            return &agent->pairs[i];
+    return NULL;
 }
 
 /*
@@ -159,6 +169,17 @@ static struct ice_pair *place_for_pair(struct ice_agent *agent, int64_t now_ns)
 }
 
 /* Checks of our own */
+
+/*
+ * With a tag 48 bits are left to chance: who has us ask a stranger, to answer in its name, can't
+ * hit them while the check waits (RFC 7675, section 4.2).
+ */
+static void begin_transaction(const struct ice_agent *agent, struct ice_pair *pair)
+{
+    random_bytes(pair->transaction, sizeof(pair->transaction));
+    if (agent->has_tag)
+        memcpy(pair->transaction, agent->tag, sizeof(agent->tag));
+}
 
 static void send_check(struct ice_agent *agent, struct ice_pair *pair)
 {
@@ -190,7 +211,7 @@ static void repeat_check(struct ice_agent *agent, struct ice_pair *pair, int64_t
 
 static void begin_check(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
 {
-    random_bytes(pair->transaction, sizeof(pair->transaction));
+    begin_transaction(agent, pair);
     pair->tries = 0;
     repeat_check(agent, pair, now_ns);
 }
@@ -204,23 +225,33 @@ static void plan_consent_check(struct ice_pair *pair, int64_t now_ns)
 /* Each has a transaction of its own, and none is repeated. */
 static void check_consent(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
 {
-    random_bytes(pair->transaction, sizeof(pair->transaction));
+    begin_transaction(agent, pair);
     send_check(agent, pair);
     plan_consent_check(pair, now_ns);
 }
 
 void ice_agent_add_remote(struct ice_agent *agent, const struct udp_address *remote, int64_t now_ns)
 {
-    if (agent->pair_count == ICE_MAX_PAIRS || knows_remote(agent, remote))
+    if (agent->pair_count == ICE_MAX_PAIRS || find_remote(agent, remote))
         return;
     struct ice_pair *pair = &agent->pairs[agent->pair_count++];
     *pair = (struct ice_pair){ .remote = *remote,
+                               .type = CANDIDATE_PRFLX,
                                .state = PAIR_CHECKING,
                                .next_ns = MAX(now_ns, agent->paced_ns) };
     agent->paced_ns = pair->next_ns + pace_ns;
-    random_bytes(pair->transaction, sizeof(pair->transaction));
+    begin_transaction(agent, pair);
     if (pair->next_ns == now_ns)
         repeat_check(agent, pair, now_ns);
+}
+
+void ice_agent_name_remote(struct ice_agent *agent, const struct udp_address *remote,
+                           enum candidate_type type)
+{
+    for (unsigned i = 0; i < agent->pair_count; i++)
+        if (agent->pairs[i].type == CANDIDATE_PRFLX &&
+            ice_address_equal(&agent->pairs[i].remote, remote))
+            agent->pairs[i].type = type;
 }
 
 static void on_pair_time(struct ice_agent *agent, struct ice_pair *pair, int64_t now_ns)
@@ -293,14 +324,29 @@ bool ice_agent_is_proven(const struct ice_agent *agent)
     return false;
 }
 
+int64_t ice_agent_answered_ns(const struct ice_agent *agent, const struct udp_address *remote)
+{
+    int64_t answered_ns = 0;
+    for (unsigned i = 0; i < agent->pair_count; i++)
+        if (ice_address_equal(&agent->pairs[i].remote, remote))
+            answered_ns = MAX(answered_ns, agent->pairs[i].answered_ns);
+    return answered_ns;
+}
+
+enum candidate_type ice_agent_selected_type(const struct ice_agent *agent)
+{
+    ASSERT(agent->selected);
+    return agent->selected->type;
+}
+
 bool ice_agent_route(const struct ice_agent *agent, struct udp_address *to,
                      struct udp_address *from)
 {
     const struct ice_pair *best = agent->selected;
     for (unsigned i = 0; !agent->selected && i < agent->pair_count; i++) {
         const struct ice_pair *pair = &agent->pairs[i];
-        if (pair->heard_ns &&
-            (!best || (pair->state == PAIR_SUCCEEDED && best->state != PAIR_SUCCEEDED)))
+        bool                   is_proven = pair->state == PAIR_SUCCEEDED;
+        if (is_proven ? !best || best->state != PAIR_SUCCEEDED : !best && pair->heard_ns)
             best = pair;
     }
     if (!best)
@@ -384,10 +430,12 @@ static struct ice_pair *note_heard(struct ice_agent *agent, const struct arrival
 {
     struct ice_pair *pair = find_pair(agent, request->peer, request->local);
     if (!pair) {
+        const struct ice_pair *known = find_remote(agent, request->peer);
+        enum candidate_type    type = known ? known->type : CANDIDATE_PRFLX;
         pair = place_for_pair(agent, request->now_ns);
         if (!pair)
             return NULL;
-        *pair = (struct ice_pair){ .remote = *request->peer, .next_ns = INT64_MAX };
+        *pair = (struct ice_pair){ .remote = *request->peer, .type = type, .next_ns = INT64_MAX };
     }
     pair->local = *request->local;
     pair->heard_ns = request->now_ns;
@@ -403,10 +451,22 @@ static bool is_proven(const struct ice_agent *agent, const struct ice_pair *pair
            (pair == agent->selected || now_ns - pair->answered_ns < consent_every_ns);
 }
 
+/*
+ * From our peer to us: both user names (RFC 8445, section 7.2.2), our password, and the FINGERPRINT
+ * that tells STUN from what else comes by this port (RFC 8489, section 7).
+ */
+static bool is_for_us(const struct ice_agent *agent, const struct stun_message *message)
+{
+    struct span theirs = message->username, ours = { 0 };
+    return message->has_fingerprint && span_next(&theirs, ':', &ours) &&
+           span_is(ours, agent->local.ufrag) && span_is(theirs, agent->remote_ufrag) &&
+           stun_is_authentic(message, span_from_string(agent->local.pwd));
+}
+
 static void on_request(struct ice_agent *agent, const struct arrival *request)
 {
     agent->requests++;
-    if (!stun_is_authentic(request->message, span_from_string(agent->local.pwd))) {
+    if (!is_for_us(agent, request->message)) {
         agent->forged++;
         return;
     }
@@ -502,7 +562,7 @@ static const char *pair_text(const struct ice_pair *pair)
     return pair->heard_ns ? " (heard)" : "";
 }
 
-void ice_agent_describe(const struct ice_agent *agent, struct buf *out)
+void ice_agent_describe(const struct ice_agent *agent, const char *unheard, struct buf *out)
 {
     buf_printf(out, "remote candidates:");
     for (unsigned i = 0; i < agent->pair_count; i++) {
@@ -514,10 +574,11 @@ void ice_agent_describe(const struct ice_agent *agent, struct buf *out)
     buf_printf(out, "%s; ", agent->pair_count ? "" : " none");
     const char *plural = agent->requests == 1 ? "" : "s";
     if (agent->requests == 0)
-        buf_printf(out, "no STUN came from the client: is the UDP port open, and is one of our "
-                        "addresses reachable (webrtcAdditionalHosts)?");
+        buf_printf(out, "no STUN came from the client: %s", unheard);
     else if (agent->forged == agent->requests)
-        buf_printf(out, "%u STUN check%s came, with a wrong password", agent->requests, plural);
+        buf_printf(out,
+                   "%u STUN check%s came, with a wrong user name or password, or no FINGERPRINT",
+                   agent->requests, plural);
     else if (agent->selected)
         buf_printf(out, "%u STUN check%s came, and a way was found", agent->requests, plural);
     else

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "loop/udp.h"
+#include "stun/candidate.h"
 #include "stun/stun.h"
 
 struct ice_agent;
@@ -25,6 +26,7 @@ enum {
     ICE_MAX_PAIRS = 32, /* of addresses of the peer's and ours; laptops with VPNs have about ten */
     ICE_UFRAG_SIZE = 33,
     ICE_PWD_SIZE = 33,
+    ICE_TAG_SIZE = 6,
 };
 
 struct ice_ops {
@@ -49,6 +51,12 @@ struct ice_agent *ice_agent_create(const struct ice_credentials *local, struct s
 /** Accepts NULL. Returns NULL. */
 struct ice_agent *ice_agent_destroy(struct ice_agent *agent);
 
+/**
+ * The transactions of our checks begin with `tag` from now on: where many agents share a socket, it
+ * tells whom an answer is for. Without it all of them is random.
+ */
+void ice_agent_set_tag(struct ice_agent *agent, const uint8_t tag[ICE_TAG_SIZE]);
+
 const struct ice_credentials *ice_agent_local(const struct ice_agent *agent);
 struct span                   ice_agent_remote_ufrag(const struct ice_agent *agent);
 
@@ -63,7 +71,17 @@ void ice_agent_restart(struct ice_agent *agent, const struct ice_credentials *lo
 void ice_agent_add_remote(struct ice_agent *agent, const struct udp_address *remote,
                           int64_t now_ns);
 
-/** A STUN message that came for this agent. What is not authentic is counted and dropped. */
+/**
+ * Of which type the peer says that this address of its is. Unless it says so, it is
+ * peer-reflexive; what it has said first counts, and only of addresses that there is a pair with.
+ */
+void ice_agent_name_remote(struct ice_agent *agent, const struct udp_address *remote,
+                           enum candidate_type type);
+
+/**
+ * A STUN message that came for this agent. A check must have both user names, the right password
+ * and a FINGERPRINT; what is not authentic is counted and dropped.
+ */
 void ice_agent_receive(struct ice_agent *agent, const struct stun_message *message,
                        const struct udp_address *peer, const struct udp_address *local,
                        int64_t now_ns);
@@ -81,14 +99,26 @@ bool ice_agent_on_time(struct ice_agent *agent, int64_t now_ns);
 bool ice_agent_is_proven(const struct ice_agent *agent);
 
 /**
- * Where to send now: the selected pair, else the best there is. False when nothing has come from
- * the peer yet.
+ * When this address answered a check of ours last; 0: never. The peer's checks say less: whoever
+ * knows the password may forge the address that they come from, but then sees no check of ours.
+ */
+int64_t ice_agent_answered_ns(const struct ice_agent *agent, const struct udp_address *remote);
+
+/**
+ * Where to send now: the selected pair, else one that is proven, else one that a check has come by.
+ * False when nothing has come from the peer yet.
  */
 bool ice_agent_route(const struct ice_agent *agent, struct udp_address *to,
                      struct udp_address *from);
 
-/** For the line about a failure: remote candidates, what came, what was wrong with it. */
-void ice_agent_describe(const struct ice_agent *agent, struct buf *out);
+/** Of the selected address of the peer; there is one. */
+enum candidate_type ice_agent_selected_type(const struct ice_agent *agent);
+
+/**
+ * For the line about a failure: remote candidates, what came, what was wrong with it; `unheard` is
+ * what to look at when nothing came.
+ */
+void ice_agent_describe(const struct ice_agent *agent, const char *unheard, struct buf *out);
 
 /** Are these the same host and port? */
 bool ice_address_equal(const struct udp_address *a, const struct udp_address *b);

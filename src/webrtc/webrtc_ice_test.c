@@ -1,3 +1,4 @@
+#include "base/bytes.h"
 #include "webrtc/test_ice.h"
 
 /* Ours is the agent under test, and the server; theirs is an agent, or the test. */
@@ -30,8 +31,11 @@ static const uint8_t a_transaction[STUN_TRANSACTION_SIZE] = "transaction";
 /* A check as a browser sends it. */
 static struct stun_draft check_draft(bool nominates)
 {
+    static char username[2 * ICE_UFRAG_SIZE];
+    (void)snprintf(username, sizeof(username), "%s:%s", ours.credentials.ufrag,
+                   theirs.credentials.ufrag);
     struct stun_draft draft = { .type = STUN_BINDING_REQUEST,
-                                .username = BYTES("ours:theirs"),
+                                .username = span_from_string(username),
                                 .priority = 0x6e7f1eff,
                                 .role = STUN_ROLE_CONTROLLING,
                                 .tie_breaker = 1,
@@ -343,6 +347,20 @@ static void media_may_go_before_the_nomination(void **state)
     close_pair();
 }
 
+/* Who has an address of its own to prove could have us send to another one. */
+static void media_goes_where_somebody_answers(void **state)
+{
+    open_pair(false);
+    ice_agent_add_remote(ours.agent, &away, now_ns);
+    answer(last_sent());
+    check_route(&away, &home);
+    receive_check(&elsewhere, &home, true);
+    check_route(&away, &home);
+    answer(last_sent());
+    check_route(&elsewhere, &home);
+    close_pair();
+}
+
 static void a_lite_peer_is_nominated_until_it_answers(void **state)
 {
     open_pair(true);
@@ -470,6 +488,101 @@ static void consent_ends_thirty_seconds_after_the_last_answer(void **state)
     close_pair();
 }
 
+/* Whose an address is */
+
+static void an_address_is_of_the_type_that_its_peer_says(void **state)
+{
+    enum { NOBODY = -1 };
+    static const struct {
+        const char         *name;
+        int                 before, after, then; /* what is said before the check and after it */
+        enum candidate_type want;
+    } cases[] = {
+        { "nothing is said", NOBODY, NOBODY, NOBODY, CANDIDATE_PRFLX },
+        { "a host's", CANDIDATE_HOST, NOBODY, NOBODY, CANDIDATE_HOST },
+        { "a server's view", CANDIDATE_SRFLX, NOBODY, NOBODY, CANDIDATE_SRFLX },
+        { "a relay's", CANDIDATE_RELAY, NOBODY, NOBODY, CANDIDATE_RELAY },
+        { "said later", NOBODY, CANDIDATE_SRFLX, NOBODY, CANDIDATE_SRFLX },
+        { "said twice", CANDIDATE_HOST, CANDIDATE_SRFLX, NOBODY, CANDIDATE_HOST },
+        { "said twice, later", NOBODY, CANDIDATE_RELAY, CANDIDATE_HOST, CANDIDATE_RELAY },
+    };
+    struct udp_address second = test_address("192.0.2.99:8189");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        open_pair(false);
+        ice_agent_add_remote(ours.agent, &elsewhere, now_ns);
+        ice_agent_name_remote(ours.agent, &elsewhere, CANDIDATE_HOST); /* is another matter */
+        if (cases[i].before != NOBODY) {
+            ice_agent_add_remote(ours.agent, &away, now_ns);
+            ice_agent_name_remote(ours.agent, &away, (enum candidate_type)cases[i].before);
+        }
+        receive_check(&away, &home, false);
+        if (cases[i].after != NOBODY)
+            ice_agent_name_remote(ours.agent, &away, (enum candidate_type)cases[i].after);
+        if (cases[i].then != NOBODY)
+            ice_agent_name_remote(ours.agent, &away, (enum candidate_type)cases[i].then);
+        prove(&away, true);
+        CHECK(ice_agent_selected_type(ours.agent) == cases[i].want, cases[i].name);
+        receive_check(&away, &second, true); /* on another address of ours */
+        answer(last_sent());
+        CHECK(ours.selections == 2, cases[i].name);
+        CHECK(ice_agent_selected_type(ours.agent) == cases[i].want, cases[i].name);
+        close_pair();
+    }
+}
+
+static void only_an_answer_proves_an_address(void **state)
+{
+    open_pair(false);
+    ice_agent_add_remote(ours.agent, &away, now_ns);
+    assert_int_equal(ice_agent_answered_ns(ours.agent, &away), 0);
+    receive_check(&away, &home, true);
+    assert_int_equal(ice_agent_answered_ns(ours.agent, &away), 0);
+    now_ns += NS_PER_S;
+    answer(last_sent());
+    assert_int_equal(ice_agent_answered_ns(ours.agent, &away), now_ns);
+    assert_int_equal(ice_agent_answered_ns(ours.agent, &elsewhere), 0);
+
+    struct udp_address second = test_address("192.0.2.99:8189");
+    now_ns += NS_PER_S;
+    receive_check(&away, &second, false);
+    assert_int_equal(ice_agent_answered_ns(ours.agent, &away), now_ns - NS_PER_S);
+    answer(last_sent());
+    assert_int_equal(ice_agent_answered_ns(ours.agent, &away), now_ns);
+    close_pair();
+}
+
+/* Checks of all kinds, and what is behind the tag is never the same. */
+static void a_tag_tells_whom_an_answer_is_for(void **state)
+{
+    static const uint8_t tag[ICE_TAG_SIZE] = "tagged", other[ICE_TAG_SIZE] = "others";
+    enum { REST = STUN_TRANSACTION_SIZE - ICE_TAG_SIZE };
+    uint8_t before[REST] = { 0 };
+    open_pair(false);
+    ice_agent_set_tag(ours.agent, tag);
+    for (unsigned i = 0; i < 8; i++) {
+        if (i == 0)
+            ice_agent_add_remote(ours.agent, &elsewhere, now_ns);
+        else if (i == 1)
+            receive_check(&away, &home, true);
+        else
+            wait_for_deadline();
+        const uint8_t *transaction = last_sent()->message.transaction;
+        assert_memory_equal(transaction, tag, ICE_TAG_SIZE);
+        assert_memory_not_equal(transaction + ICE_TAG_SIZE, before, REST);
+        memcpy(before, transaction + ICE_TAG_SIZE, REST);
+        answer(last_sent());
+    }
+    assert_int_equal(ours.selections, 1);
+    wait_for_deadline();
+    ice_agent_set_tag(ours.agent, other);
+    now_ns += 29 * NS_PER_S;
+    answer(last_sent()); /* to a check from before */
+    now_ns += 29 * NS_PER_S;
+    assert_true(ice_agent_on_time(ours.agent, now_ns));
+    assert_memory_equal(last_sent()->message.transaction, other, ICE_TAG_SIZE);
+    close_pair();
+}
+
 /* Strangers and rubbish */
 
 static void what_is_not_authentic_costs_not_a_byte(void **state)
@@ -513,6 +626,56 @@ static void what_is_not_authentic_costs_not_a_byte(void **state)
         CHECK(!ice_agent_route(ours.agent, &to, &from), cases[i].name);
         close_pair();
     }
+}
+
+/* RFC 8489, section 9.1.3: the password alone does not say that a check is for this session. */
+static void a_check_needs_both_names(void **state)
+{
+    static const struct {
+        const char *name;
+        struct span username;
+        unsigned    answers;
+    } cases[] = {
+        { "both", BYTES("ours:theirs"), 2 },
+        { "none", BYTES(""), 0 },
+        { "ours alone", BYTES("ours"), 0 },
+        { "... and nobody's", BYTES("ours:"), 0 },
+        { "... and another one's", BYTES("ours:their"), 0 },
+        { "... and a longer one", BYTES("ours:theirs2"), 0 },
+        { "... and one more", BYTES("ours:theirs:theirs"), 0 },
+        { "theirs alone", BYTES(":theirs"), 0 },
+        { "the other way round", BYTES("theirs:ours"), 0 },
+        { "another session's", BYTES("our:theirs"), 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stun_draft draft = check_draft(true);
+        open_pair(false);
+        draft.username = cases[i].username;
+        receive(&draft, ours.credentials.pwd, &away, &home);
+        CHECK(ours.sent_count == cases[i].answers, cases[i].name);
+        CHECK(ours.peers == cases[i].answers / 2, cases[i].name);
+        close_pair();
+    }
+}
+
+/* The last attribute of what stun_write() makes is its FINGERPRINT. */
+static void a_check_needs_a_fingerprint(void **state)
+{
+    enum { FINGERPRINT_BYTES = 8 };
+    uint8_t             bytes[STUN_MAX_OUT];
+    struct stun_draft   draft = check_draft(true);
+    struct stun_message message;
+    open_pair(false);
+    size_t len = stun_write(&draft, span_from_string(ours.credentials.pwd), bytes);
+    len -= FINGERPRINT_BYTES;
+    write_be16(bytes + 2, (uint16_t)(len - STUN_HEADER_SIZE));
+    assert_int_equal(stun_parse((struct span){ bytes, len }, &message), 0);
+    assert_true(stun_is_authentic(&message, span_from_string(ours.credentials.pwd)));
+    ice_agent_receive(ours.agent, &message, &away, &home, now_ns);
+    assert_int_equal(ours.sent_count, 0);
+    receive_check(&away, &home, true);
+    assert_int_equal(ours.sent_count, 2);
+    close_pair();
 }
 
 static void unknown_attributes_are_named(void **state)
@@ -640,26 +803,25 @@ static void a_failure_is_told_in_words(void **state)
     AUTO(buf_fini) struct buf text = { 0 };
     struct stun_draft         check = check_draft(false);
     open_pair(false);
-    ice_agent_describe(ours.agent, &text);
+    ice_agent_describe(ours.agent, "is the port open?", &text);
     assert_string_equal(buf_string(&text),
-                        "remote candidates: none; no STUN came from the client: is the UDP port "
-                        "open, and is one of our addresses reachable (webrtcAdditionalHosts)?");
+                        "remote candidates: none; no STUN came from the client: is the port open?");
     buf_consume(&text, text.len);
     ice_agent_add_remote(ours.agent, &elsewhere, now_ns);
     receive(&check, "wrong", &away, &home);
-    ice_agent_describe(ours.agent, &text);
+    ice_agent_describe(ours.agent, "is the port open?", &text);
     assert_string_equal(buf_string(&text),
                         "remote candidates: 203.0.113.3:6000; 1 STUN check came, "
-                        "with a wrong password");
+                        "with a wrong user name or password, or no FINGERPRINT");
     buf_consume(&text, text.len);
     receive_check(&away, &home, false);
-    ice_agent_describe(ours.agent, &text);
+    ice_agent_describe(ours.agent, "is the port open?", &text);
     assert_string_equal(buf_string(&text),
                         "remote candidates: 203.0.113.3:6000, 198.51.100.2:5000 (heard); 2 STUN "
                         "checks came: can our answers reach the client?");
     buf_consume(&text, text.len);
     prove(&elsewhere, true);
-    ice_agent_describe(ours.agent, &text);
+    ice_agent_describe(ours.agent, "is the port open?", &text);
     assert_string_equal(buf_string(&text), "remote candidates: 203.0.113.3:6000 (answers), "
                                            "198.51.100.2:5000 (heard); 3 STUN checks came, and a "
                                            "way was found");
@@ -690,10 +852,13 @@ TESTS(a_check_is_answered_by_a_check_at_once, two_agents_find_each_other_in_no_t
       an_early_answer_counts_whatever_was_sent_since, candidates_are_checked_one_after_another,
       nothing_is_selected_before_it_is_nominated_and_proven, the_newest_nomination_wins,
       a_way_back_is_proven_anew, our_own_address_is_part_of_the_way,
-      media_may_go_before_the_nomination, a_lite_peer_is_nominated_until_it_answers,
-      a_role_conflict_is_settled_by_the_tie_breakers, a_refused_role_is_changed_once,
-      consent_is_asked_for_every_five_seconds, consent_ends_thirty_seconds_after_the_last_answer,
-      what_is_not_authentic_costs_not_a_byte, unknown_attributes_are_named,
+      media_may_go_before_the_nomination, media_goes_where_somebody_answers,
+      a_lite_peer_is_nominated_until_it_answers, a_role_conflict_is_settled_by_the_tie_breakers,
+      a_refused_role_is_changed_once, consent_is_asked_for_every_five_seconds,
+      consent_ends_thirty_seconds_after_the_last_answer,
+      an_address_is_of_the_type_that_its_peer_says, only_an_answer_proves_an_address,
+      a_tag_tells_whom_an_answer_is_for, what_is_not_authentic_costs_not_a_byte,
+      a_check_needs_both_names, a_check_needs_a_fingerprint, unknown_attributes_are_named,
       a_full_table_gives_way_to_what_is_alive, a_restart_needs_the_new_credentials,
       a_lite_peer_is_nominated_anew_after_a_restart, a_restart_may_end_where_it_began,
       a_failure_is_told_in_words, addresses_are_equal_when_host_and_port_are)

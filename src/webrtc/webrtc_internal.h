@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "conf/conf.h"
+#include "conf/network.h"
 #include "httpd/httpd.h"
+#include "httpd/httpd_quota.h"
 #include "loop/udp.h"
 #include "path/path.h"
 #include "sdp/sdp_answer.h"
@@ -27,14 +29,17 @@
 #define WEBRTC_CNAME "mediamtx" /* of our tracks, as MediaMTX's clients know it */
 
 enum {
-    WEBRTC_MAX_TRACKS = 4,            /* of a viewer: one video, one audio, and some to spare */
-    WEBRTC_MAX_HOSTS = 32,            /* candidates of ours; a machine has a few */
-    WEBRTC_MAX_PENDING = 2048,        /* sessions of a server that are not connected yet */
-    WEBRTC_MAX_PENDING_OF_PEER = 256, /* ... of one address: a wall of pages behind one NAT */
-    WEBRTC_MAX_ROUTES = 65536,        /* addresses that a worker knows to belong to another one */
-    WEBRTC_HANDSHAKES_A_TURN = 2,     /* steps of DTLS, 0.5 ms each */
-    WEBRTC_DELTAS = 8,                /* gaps that a viewer remembers */
-    WEBRTC_RESENDS_A_SECOND = 500,    /* parts of one viewer; a keyframe has some dozens */
+    WEBRTC_MAX_TRACKS = 4,              /* of a viewer: one video, one audio, and some to spare */
+    WEBRTC_MAX_HOSTS = 32,              /* candidates of ours; a machine has a few */
+    WEBRTC_MAX_PENDING = 2048,          /* sessions of a server that are not connected yet */
+    WEBRTC_MAX_PENDING_OF_PEER = 256,   /* ... of one address: a wall of pages behind one NAT */
+    WEBRTC_PENDING_KEPT = 512,          /* of all, for addresses with ... */
+    WEBRTC_FEW_PENDING = 16,            /* ... so many at most */
+    WEBRTC_MAX_SESSIONS_OF_PEER = 4096, /* connected or not: a large network behind one NAT */
+    WEBRTC_MAX_STRAYS = 256,            /* datagrams that wait for a worker, from all others */
+    WEBRTC_HANDSHAKES_A_TURN = 2,       /* steps of DTLS, 0.5 ms each */
+    WEBRTC_DELTAS = 8,                  /* gaps that a viewer remembers */
+    WEBRTC_RESENDS_A_SECOND = 500,      /* parts of one viewer; a keyframe has some dozens */
     WEBRTC_SKIPPED_TEXT = 200,
     WEBRTC_DATAGRAM = 2048,       /* longer ones are dropped: nobody sends such */
     WEBRTC_MAX_BODY = 256 * 1024, /* of a request; Chromium's offers have 7 KB */
@@ -75,8 +80,9 @@ struct webrtc_worker {
     struct timer          again;      /* handshakes that are left over */
     struct map           *by_ufrag;   /* local ICE user names: struct webrtc_session */
     struct map           *by_address; /* peers that have shown who they are: struct binding */
-    struct map           *routes;     /* other workers' peers: struct loop */
-    struct pool           strays;     /* datagrams that are passed on to other workers */
+    unsigned              via;        /* who has passed on what is being received; 0: nobody */
+    atomic_uint           strays_waiting; /* for this worker */
+    struct pool           strays;         /* datagrams that are passed on to other workers */
 };
 
 /* A viewer: what is its own of a feed. webrtc_viewer.c, webrtc_send.c */
@@ -116,31 +122,31 @@ struct webrtc_packet {
 };
 
 struct webrtc_viewer {
-    struct webrtc_feed *feed;
-    struct list_node    in_feed;
-    bool                is_playing;
-    bool                wants_report;
-    bool                no_gso;
-    bool                is_paced;
-    unsigned            slice;       /* parts each time, while paced */
-    int64_t             slice_ns;    /* when the next slice may go */
-    int64_t             behind_ns;   /* since when the socket has kept it back; 0: it has not */
-    uint64_t            next;        /* serial of the part that it looks at next */
-    uint64_t            start_end;   /* parts before it are those of the start */
-    int64_t             played_ns;   /* when it started */
-    unsigned            starts_left; /* that may be repeated */
-    unsigned            track_count;
-    struct webrtc_track tracks[WEBRTC_MAX_TRACKS];
-    uint8_t             of_feed[STREAM_MAX_TRACKS]; /* index + 1 of the track that takes it */
-    struct srtp_keys   *out_keys, *in_keys;
-    size_t              tag_len; /* of out_keys */
-    struct srtp_replay  rtcp_replay;
-    uint32_t            rtcp_index;
-    struct udp_address  to, from;
-    struct counters    *counters, *path_counters;
-    unsigned            resends; /* left for this second */
-    int64_t             resends_ns;
-    int64_t             rtt_ns;
+    struct webrtc_feed  *feed;
+    struct list_node     in_feed;
+    bool                 is_playing;
+    bool                 wants_report;
+    bool                 no_gso;
+    bool                 is_paced;
+    unsigned             slice;       /* parts each time, while paced */
+    int64_t              slice_ns;    /* when the next slice may go */
+    int64_t              behind_ns;   /* since when the socket has kept it back; 0: it has not */
+    uint64_t             next;        /* serial of the part that it looks at next */
+    uint64_t             start_end;   /* parts before it are those of the start */
+    int64_t              played_ns;   /* when it started */
+    unsigned             starts_left; /* that may be repeated */
+    unsigned             track_count;
+    struct webrtc_track  tracks[WEBRTC_MAX_TRACKS];
+    uint8_t              of_feed[STREAM_MAX_TRACKS]; /* index + 1 of the track that takes it */
+    struct srtp_keys    *out_keys, *in_keys;
+    size_t               tag_len; /* of out_keys */
+    struct srtcp_sources heard;   /* RTCP of the peer's */
+    uint32_t             rtcp_index;
+    struct udp_address   to, from;
+    struct counters     *counters, *path_counters;
+    unsigned             resends; /* left for this second */
+    int64_t              resends_ns;
+    int64_t              rtt_ns;
 };
 
 /* A session: webrtc_session.c */
@@ -204,14 +210,13 @@ struct webrtc_post {
     char                  path[PATH_MAX_NAME + 1];
     char                 *query; /* NULL: none */
     char                  peer[ADDRESS_TEXT];
-    struct udp_address    peer_address, local_address; /* of the HTTP connection */
+    struct httpd_peer     http_peer; /* whom it counts for */
     struct path_request  *granted;
     unsigned              host_count;
     struct webrtc_host    hosts[WEBRTC_MAX_HOSTS];
 
     /* the answer */
-    bool           has_session; /* which tells main of its end */
-    unsigned       status;      /* 201, or an error's */
+    unsigned       status; /* 201, or an error's */
     struct errmsg  why;
     struct buf     answer;
     char           uuid[37], secret[37];
@@ -237,8 +242,10 @@ struct webrtc_order {
 
 /** What main knows of a session; by its secret. */
 struct webrtc_ticket {
-    struct slot_id session;
-    unsigned       worker;
+    struct slot_id    session;
+    unsigned          worker;
+    struct httpd_peer peer;
+    bool              is_pending; /* not connected yet */
 };
 
 struct webrtc_server {
@@ -251,12 +258,13 @@ struct webrtc_server {
     struct dtls_context  *dtls;
     struct webrtc_worker *workers; /* by the index of their loop; [0] is unused */
     struct log_context    log;
-    struct map           *tickets; /* by secret, on main: struct webrtc_ticket */
-    struct map           *pending; /* by peer, on main: how many are not connected yet */
-    unsigned              pending_count;
+    struct map           *tickets;    /* by secret, on main: struct webrtc_ticket */
+    struct httpd_quota   *pending;    /* on main: sessions that are not connected yet, */
+    struct httpd_quota   *sessions;   /* and all of them */
     unsigned              gone_count; /* sessions, since memory was given back */
     struct webrtc_names  *names;      /* webrtcAdditionalHosts */
-    atomic_bool           is_closing;
+    struct network       *proxies;    /* webrtcTrustedProxies */
+    unsigned              proxy_count;
 };
 
 /* webrtc_server.c */
@@ -265,21 +273,37 @@ struct webrtc_server {
 void webrtc_server_tell(struct webrtc_server *server, const struct webrtc_session *session,
                         bool is_gone);
 
-/** A session of that client that is not connected yet begins; false: there are too many. */
-bool        webrtc_server_add_pending(struct webrtc_server *server, const char *peer);
-void        webrtc_server_remove_pending(struct webrtc_server *server, const char *peer);
-/** Of "host:port" the host. */
-struct span webrtc_host_of(const char *peer);
+/** On main, as all below: the books of sessions, and of who they belong to. */
+void webrtc_server_open_counts(struct webrtc_server *server);
+void webrtc_server_close_counts(struct webrtc_server *server);
+/** A session begins that is not connected yet. -EBUSY with a reason: there are too many. */
+int  webrtc_server_admit(struct webrtc_server *server, const struct httpd_peer *peer,
+                         struct errmsg *why);
+/** It came to nothing: it will get no ticket. */
+void webrtc_server_dismiss(struct webrtc_server *server, const struct httpd_peer *peer);
+/** It is there; its worker will tell when it is connected, and when it has gone. */
+struct webrtc_ticket *webrtc_server_add_ticket(struct webrtc_server     *server,
+                                               const struct webrtc_post *post);
 
 /* webrtc_hosts.c */
 
-/** Begins to resolve webrtcAdditionalHosts; addresses among them need no resolving. */
+/**
+ * Begins to look webrtcAdditionalHosts up; addresses among them need no lookup. Warns of what can
+ * be neither there, and of interfaces in the settings that do not exist.
+ */
 struct webrtc_names *webrtc_names_open(struct loop *main, const struct conf *conf);
-/** Accepts NULL. Returns NULL; the memory goes in a later turn. */
+/** Accepts NULL. Returns NULL; a lookup that hangs is left to itself. */
 struct webrtc_names *webrtc_names_close(struct webrtc_names *names);
-/** Writes our candidates into the post of a request that came to `asked_at`. */
+/**
+ * Writes our candidates into the post of a request that came to `asked_at`: of names as they are
+ * known now. What is known for a minute is looked up anew, for later posts. That there is none is
+ * said in the log, once.
+ */
 void webrtc_hosts_gather(const struct webrtc_server *server, const struct address *asked_at,
                          struct webrtc_post *post);
+
+/** When there is none: which settings are the reason. */
+const char *webrtc_hosts_remedy(const struct conf *conf);
 
 /* webrtc_http.c */
 
@@ -304,7 +328,10 @@ void webrtc_worker_on_report(struct webrtc_worker *worker, struct webrtc_feed *f
 void webrtc_worker_on_b_frames(struct webrtc_worker *worker, struct webrtc_feed *feed);
 void webrtc_worker_send(struct webrtc_worker *worker, struct span datagram,
                         const struct udp_address *to, const struct udp_address *from);
-/** What comes from this address belongs to the session from now on. */
+/**
+ * A check of the session's, or the answer to one of ours, has come from this address: what else
+ * comes from there belongs to the session from now on, unless another one has the better claim.
+ */
 void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address *peer);
 void webrtc_worker_unbind(struct webrtc_session *session);
 
@@ -359,6 +386,8 @@ void     webrtc_session_on_datagram(struct webrtc_session *session, struct span 
 void     webrtc_session_handshake(struct webrtc_session *session);
 /** Stream and tracks are known: answers the POST. */
 void     webrtc_session_answer(struct webrtc_session *session);
+/** The local ICE user name of the session whose checks begin so. */
+void     webrtc_session_ufrag_of(const uint8_t tag[ICE_TAG_SIZE], char out[ICE_UFRAG_SIZE]);
 /** Index of the worker that the user name says; 0: makes no sense. */
 unsigned webrtc_session_worker_of(struct span ufrag);
 

@@ -1,9 +1,14 @@
 /**
- * webrtc_page: the viewer's page and its script, files of this folder that are part of the
- * program.
+ * webrtc_page: answers to GET: the viewer's page and its script, files of this folder that are
+ * part of the program.
+ *
+ * Thread:  main.
  */
 #pragma once
-#include "base/span.h"
+#include "httpd/httpd.h"
+#include "webrtc/webrtc_target.h"
 
-struct span webrtc_page_html(void);
-struct span webrtc_page_reader(void);
+/* In the place of what a later version will have. */
+#define WEBRTC_NO_WHIP "publishing by WHIP is not possible in this version"
+
+void webrtc_page_respond(struct httpd_exchange *exchange, const struct webrtc_target *target);

@@ -84,11 +84,15 @@ static bool send_messages(struct webrtc_worker *worker)
     return !sender->is_blocked;
 }
 
-static bool seal_and_send(struct webrtc_worker *worker)
+static void seal(struct webrtc_sender *sender)
 {
-    struct webrtc_sender *sender = worker->sender;
     srtp_seal(sender->sealer, sender->jobs, sender->job_count);
     sender->job_count = 0;
+}
+
+static bool seal_and_send(struct webrtc_worker *worker)
+{
+    seal(worker->sender);
     return send_messages(worker);
 }
 
@@ -155,10 +159,11 @@ static void add_packet(struct webrtc_sender *sender, struct webrtc_viewer *viewe
 
 /* What a viewer gets */
 
-/* Numbers follow each other whatever was left out: a gap would only make the peer ask. */
+/* Numbers follow each other whatever we left out: a gap would only make the peer ask. */
 static struct webrtc_packet number_part(struct webrtc_track *track, const struct feed_part *part,
                                         bool is_start)
 {
+    track->next += (part->flags & FEED_AFTER_GAP) != 0;
     int64_t offset = (int64_t)(track->next - part->index);
     if (track->delta_count == 0 || track->deltas[track->delta_count - 1].offset != offset) {
         if (track->delta_count == WEBRTC_DELTAS)
@@ -203,6 +208,8 @@ static void skip_ahead(struct webrtc_viewer *viewer)
         track->in_frame = false;
         if (from->has_keyframe && from->keyframe >= viewer->next)
             to = MIN(to, from->keyframe);
+        else
+            stream_request_keyframe(feed->reader.stream);
     }
     uint64_t discarded = 0;
     for (uint64_t i = MAX(viewer->next, feed->first); i < to; i++)
@@ -232,12 +239,13 @@ static uint64_t allowance(struct webrtc_worker *worker, struct webrtc_viewer *vi
             MAX((unsigned)(pending / (uint64_t)(window_ns / slice_ns)) + 1, (unsigned)SLICE_LEAST);
         viewer->slice_ns = now_ns;
     }
-    if (now_ns < viewer->slice_ns)
-        return 0;
-    viewer->slice_ns = now_ns + slice_ns;
+    bool is_time = now_ns >= viewer->slice_ns;
+    if (is_time)
+        viewer->slice_ns = now_ns + slice_ns;
+    /* One timer for all: whom it finds too early starts it again. */
     if (!timer_is_running(&worker->pace))
-        timer_start(worker->loop, &worker->pace, slice_ns, on_slice_time, worker);
-    return viewer->slice;
+        timer_start(worker->loop, &worker->pace, viewer->slice_ns - now_ns, on_slice_time, worker);
+    return is_time ? viewer->slice : 0;
 }
 
 struct sent {
@@ -265,7 +273,7 @@ static void send_parts(struct webrtc_worker *worker, struct webrtc_viewer *viewe
         struct webrtc_track    *track = taker_of(viewer, part);
         if (!track)
             continue;
-        if (!has_room(sender) && !seal_and_send(worker))
+        if (sender->is_blocked || (!has_room(sender) && !seal_and_send(worker)))
             break;
         struct webrtc_packet packet = number_part(track, part, viewer->next < viewer->start_end);
         add_packet(sender, viewer, &packet);
@@ -295,7 +303,7 @@ static bool send_to_viewer(struct webrtc_worker *worker, struct webrtc_viewer *v
     viewer->behind_ns = is_behind && worker->sender->is_blocked
                             ? (viewer->behind_ns ? viewer->behind_ns : now_ns)
                             : 0;
-    if (viewer->wants_report && viewer->next >= viewer->start_end)
+    if (viewer->wants_report && !worker->sender->is_blocked && viewer->next >= viewer->start_end)
         webrtc_viewer_report(worker, viewer);
     return is_behind;
 }
@@ -327,6 +335,7 @@ void webrtc_send_flush(struct webrtc_worker *worker)
 
 void webrtc_send_resume(struct webrtc_worker *worker)
 {
+    ASSERT(worker->sender->job_count == 0);
     worker->sender->is_blocked = false;
     if (send_messages(worker))
         webrtc_send_flush(worker);
@@ -339,6 +348,7 @@ void webrtc_send_again(struct webrtc_worker *worker, struct webrtc_viewer *viewe
     if (sender->is_blocked || (!has_room(sender) && !seal_and_send(worker)))
         return; /* it would come too late */
     add_packet(sender, viewer, packet);
+    seal(sender); /* at once: nothing holds the part until the end of the turn */
     webrtc_worker_mark(worker);
 }
 

@@ -127,12 +127,18 @@ static void without_a_cache_the_next_keyframe_is_waited_for(void **state)
     test_viewers_close(&test);
 }
 
+static size_t write_nack(uint32_t source, const uint16_t *seqs, unsigned count,
+                         uint8_t compound[RTCP_EMPTY_RR_SIZE + RTCP_MAX_NACK_SIZE])
+{
+    rtcp_write_empty_rr(source, compound);
+    return RTCP_EMPTY_RR_SIZE +
+           rtcp_write_nack(source, 0xcafe0000, seqs, count, compound + RTCP_EMPTY_RR_SIZE);
+}
+
 static void say_nack(struct test_viewer *viewer, const uint16_t *seqs, unsigned count)
 {
     uint8_t compound[RTCP_EMPTY_RR_SIZE + RTCP_MAX_NACK_SIZE];
-    rtcp_write_empty_rr(1, compound);
-    size_t len = RTCP_EMPTY_RR_SIZE +
-                 rtcp_write_nack(1, 0xcafe0000, seqs, count, compound + RTCP_EMPTY_RR_SIZE);
+    size_t  len = write_nack(1, seqs, count, compound);
     test_viewer_say(viewer, &test, (struct span){ compound, len });
 }
 
@@ -171,6 +177,87 @@ static void what_is_lost_comes_again_as_it_was(void **state)
     assert_int_equal(receive_media(viewer), 0);
     test_viewer_close(viewer, &test);
     test_viewer_close(&viewers[1], &test);
+    test_viewers_close(&test);
+}
+
+/* A browser reports its tracks under SSRCs of its own, which count from one each. */
+static void each_source_counts_its_own_reports(void **state)
+{
+    struct test_viewer *viewer = &viewers[0];
+    uint8_t             compound[RTCP_EMPTY_RR_SIZE + RTCP_MAX_NACK_SIZE];
+    test_viewers_open(&test, "");
+    test_viewer_open(viewer, &test, SRTP_PROFILE_AES128_CM_SHA1_80);
+    test_viewers_frame(&test, TEST_IDR, 2, 500);
+    assert_int_equal(receive_media(viewer), 2);
+    const uint16_t seq = viewer->got[1].header.seq;
+    for (uint32_t source = 1; source <= SRTCP_MAX_SOURCES + 1; source++) {
+        viewer->rtcp_index = 7;
+        size_t len = write_nack(source, &seq, 1, compound);
+        test_viewer_say(viewer, &test, (struct span){ compound, len });
+        if (source <= SRTCP_MAX_SOURCES)
+            expect_again(viewer, 1, 1);
+        else
+            assert_int_equal(receive_media(viewer), 0);
+    }
+    viewer->rtcp_index = 7;
+    say_nack(viewer, &seq, 1);
+    assert_int_equal(receive_media(viewer), 0); /* replayed */
+    test_viewer_close(viewer, &test);
+    test_viewers_close(&test);
+}
+
+/* Whoever is asked for a part may lose it in the same turn, and somebody else fill its memory. */
+static void what_comes_again_is_sealed_at_once(void **state)
+{
+    struct test_viewer *viewer = &viewers[0];
+    uint8_t             compound[SRTCP_MAX_TRAILER + RTCP_EMPTY_RR_SIZE + RTCP_MAX_NACK_SIZE];
+    test_viewers_open(&test, "");
+    test_viewer_open(viewer, &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    test_viewers_frame(&test, TEST_IDR, 2, 500);
+    assert_int_equal(receive_media(viewer), 2);
+    const uint16_t          seq = viewer->got[0].header.seq;
+    size_t                  len = write_nack(1, &seq, 1, compound);
+    const struct feed_part *part = feed_part(viewer->session.viewer.feed, 0);
+    len = srtcp_seal(test.sealer, viewer->back_keys, 0, compound, len);
+    webrtc_viewer_on_rtcp(&test.worker[1], &viewer->session.viewer, (struct span){ compound, len });
+    memset((uint8_t *)part->p, 0xee, part->len);
+    test_hubs_settle(&test.hubs);
+    expect_again(viewer, 0, 1);
+    test_viewer_close(viewer, &test);
+    test_viewers_close(&test);
+}
+
+/* A frame that lost a part on its way to us shows a gap. One that never came does not. */
+static void only_a_torn_frame_shows_a_gap(void **state)
+{
+#define BEGIN  BYTES("\x7c\x85 fragment")
+#define MIDDLE BYTES("\x7c\x05 fragment")
+#define END    BYTES("\x7c\x45 fragment")
+#define SLICE  BYTES("\x41 whole")
+    static const struct {
+        struct test_sent sent;
+        unsigned         lost; /* before it */
+        unsigned         step; /* of the viewer's numbers */
+    } steps[] = {
+        { { TEST_VIDEO, false, 0, BEGIN }, 0, 0 },    { { TEST_VIDEO, false, 0, MIDDLE }, 0, 1 },
+        { { TEST_VIDEO, true, 0, END }, 0, 1 },       { { TEST_VIDEO, true, 3600, SLICE }, 3, 1 },
+        { { TEST_VIDEO, false, 7200, BEGIN }, 0, 1 }, { { TEST_VIDEO, true, 10800, SLICE }, 2, 2 },
+        { { TEST_VIDEO, true, 14400, SLICE }, 0, 1 },
+    };
+    struct test_viewer *viewer = &viewers[0];
+    test_viewers_open(&test, "");
+    test_viewer_open(viewer, &test, SRTP_PROFILE_AES128_CM_SHA1_80);
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        test.wire.seq[TEST_VIDEO] += (uint16_t)steps[i].lost;
+        test_wire_add(&test.wire, &steps[i].sent);
+        test_viewers_turn(&test);
+    }
+    assert_int_equal(receive_media(viewer), COUNT(steps));
+    for (size_t i = 1; i < COUNT(steps); i++)
+        assert_int_equal((uint16_t)(viewer->got[i].header.seq - viewer->got[i - 1].header.seq),
+                         steps[i].step);
+    assert_int_equal(viewer->session.viewer.tracks[0].delta_count, 1);
+    test_viewer_close(viewer, &test);
     test_viewers_close(&test);
 }
 
@@ -228,6 +315,45 @@ static void who_is_kept_back_goes_on_at_a_keyframe(void **state)
     say_nack(viewer, &behind, 1);
     expect_again(viewer, 2, 1);
     test_viewer_close(viewer, &test);
+    test_viewers_close(&test);
+}
+
+/* Whoever is too early when the other's time has come is not forgotten. */
+static void two_starts_do_not_wait_for_each_other(void **state)
+{
+    test_viewers_open(&test, "");
+    test_viewer_open(&viewers[2], &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    test_viewers_frame(&test, TEST_IDR, 100, 100);
+    test_viewer_open(&viewers[0], &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    for (unsigned i = 0; i < 14; i++) /* two after its last slice */
+        test_hubs_wait(&test.hubs, NS_PER_MS);
+    test_viewer_open(&viewers[1], &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    for (unsigned i = 0; i < 100; i++)
+        test_hubs_wait(&test.hubs, NS_PER_MS);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(receive_media(&viewers[i]), 100);
+    for (unsigned i = 0; i < 3; i++)
+        test_viewer_close(&viewers[i], &test);
+    test_viewers_close(&test);
+}
+
+/* What is counted is what cannot be used for anything else meanwhile. */
+static void a_feed_counts_the_memory_that_it_holds(void **state)
+{
+    test_viewers_open(&test, "");
+    test_viewer_open(&viewers[0], &test, SRTP_PROFILE_AEAD_AES_128_GCM);
+    const struct webrtc_feed *feed = viewers[0].session.viewer.feed;
+    test_viewers_frame(&test, TEST_IDR, 3, 1000);
+    assert_int_equal(feed->bytes, SLAB_SMALL);
+    test_viewers_frame(&test, TEST_SLICE, 3, 1000);
+    assert_int_equal(feed->bytes, SLAB_SMALL);
+    for (unsigned i = 0; i < 4; i++)
+        test_viewers_frame(&test, TEST_SLICE, 3, 1000);
+    assert_int_equal(feed->bytes, 2 * SLAB_SMALL);
+    assert_int_equal(feed->unit_count, 6);
+    test_viewers_frame(&test, TEST_SLICE, 1, 0); /* no part comes of it */
+    assert_int_equal(feed->unit_count, 6);
+    test_viewer_close(&viewers[0], &test);
     test_viewers_close(&test);
 }
 
@@ -365,7 +491,9 @@ static void what_was_sealed_for_one_who_has_gone_harms_nobody(void **state)
 
 TESTS(everybody_gets_the_same, equal_datagrams_of_a_frame_are_one_call,
       who_comes_late_starts_at_the_keyframe, without_a_cache_the_next_keyframe_is_waited_for,
-      what_is_lost_comes_again_as_it_was, resends_are_bounded,
+      what_is_lost_comes_again_as_it_was, each_source_counts_its_own_reports,
+      what_comes_again_is_sealed_at_once, only_a_torn_frame_shows_a_gap, resends_are_bounded,
       who_is_kept_back_goes_on_at_a_keyframe, long_runs_go_out_in_slices,
+      two_starts_do_not_wait_for_each_other, a_feed_counts_the_memory_that_it_holds,
       reports_come_with_the_first_packets_and_then_each_period, keyframes_wanted_are_counted,
       a_start_that_was_missed_is_repeated, what_was_sealed_for_one_who_has_gone_harms_nobody)

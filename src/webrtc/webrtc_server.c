@@ -17,35 +17,68 @@ enum { SEND_BUFFER = 256 * 1024 };
 /* So many sessions' memory is worth the trouble. */
 enum { CROWD = 256 };
 
-/* Pending sessions, counted for each host that asks: a caller may not fill memory with offers. */
+/* Who is let in: a caller may not fill memory with offers, nor with sessions. */
 
-struct span webrtc_host_of(const char *peer)
+static const struct httpd_quota_limits pending_limits = {
+    .total = WEBRTC_MAX_PENDING,
+    .of_peer = WEBRTC_MAX_PENDING_OF_PEER,
+    .kept = WEBRTC_PENDING_KEPT,
+    .little = WEBRTC_FEW_PENDING,
+};
+
+static const struct httpd_quota_limits session_limits = {
+    .of_peer = WEBRTC_MAX_SESSIONS_OF_PEER,
+};
+
+void webrtc_server_open_counts(struct webrtc_server *server)
 {
-    const char *colon = strrchr(peer, ':');
-    return (struct span){ (const uint8_t *)peer, colon ? (size_t)(colon - peer) : strlen(peer) };
+    server->tickets = map_create();
+    server->pending = httpd_quota_create(&pending_limits);
+    server->sessions = httpd_quota_create(&session_limits);
 }
 
-bool webrtc_server_add_pending(struct webrtc_server *server, const char *peer)
+static void free_ticket(void *arg, struct span key, void *value)
 {
-    struct span host = webrtc_host_of(peer);
-    uintptr_t   count = (uintptr_t)map_get(server->pending, host);
-    if (server->pending_count >= WEBRTC_MAX_PENDING || count >= WEBRTC_MAX_PENDING_OF_PEER)
-        return false;
-    server->pending_count++;
-    map_put(server->pending, host, (void *)(count + 1));
-    return true;
+    mem_free(value);
 }
 
-void webrtc_server_remove_pending(struct webrtc_server *server, const char *peer)
+void webrtc_server_close_counts(struct webrtc_server *server)
 {
-    struct span host = webrtc_host_of(peer);
-    uintptr_t   count = (uintptr_t)map_get(server->pending, host);
-    ASSERT(count > 0 && server->pending_count > 0);
-    server->pending_count--;
-    if (count == 1)
-        map_remove(server->pending, host);
-    else
-        map_put(server->pending, host, (void *)(count - 1));
+    map_visit(server->tickets, free_ticket, NULL);
+    server->tickets = map_destroy(server->tickets);
+    server->pending = httpd_quota_destroy(server->pending);
+    server->sessions = httpd_quota_destroy(server->sessions);
+}
+
+int webrtc_server_admit(struct webrtc_server *server, const struct httpd_peer *peer,
+                        struct errmsg *why)
+{
+    if (!httpd_quota_has_room(server->pending, peer, 1))
+        return errmsg_set(why, -EBUSY, "too many sessions are connecting; try again later");
+    if (!httpd_quota_has_room(server->sessions, peer, 1))
+        return errmsg_set(why, -EBUSY, "this address has %d sessions already",
+                          WEBRTC_MAX_SESSIONS_OF_PEER);
+    httpd_quota_take(server->pending, peer, 1);
+    httpd_quota_take(server->sessions, peer, 1);
+    return 0;
+}
+
+void webrtc_server_dismiss(struct webrtc_server *server, const struct httpd_peer *peer)
+{
+    httpd_quota_give_back(server->pending, peer, 1);
+    httpd_quota_give_back(server->sessions, peer, 1);
+}
+
+struct webrtc_ticket *webrtc_server_add_ticket(struct webrtc_server     *server,
+                                               const struct webrtc_post *post)
+{
+    struct webrtc_ticket *ticket = mem_new(struct webrtc_ticket);
+    *ticket = (struct webrtc_ticket){ .session = post->session,
+                                      .worker = post->worker,
+                                      .peer = post->http_peer,
+                                      .is_pending = true };
+    (void)map_put(server->tickets, span_from_string(post->secret), ticket);
+    return ticket;
 }
 
 /* What workers tell */
@@ -54,28 +87,41 @@ struct news {
     struct mail           mail;
     struct webrtc_server *server;
     char                  secret[37];
-    char                  peer[ADDRESS_TEXT];
-    bool                  was_pending, is_gone;
+    bool                  is_gone;
 };
 
 /* The C library keeps what a crowd has left behind, unless it is asked for it: 3 ms for 20 MB. */
 static void count_gone(struct webrtc_server *server)
 {
-    if (++server->gone_count < CROWD || server->pending_count)
+    if (++server->gone_count < CROWD || httpd_quota_used(server->pending) > 0)
         return;
     server->gone_count = 0;
     (void)malloc_trim(0);
 }
 
+static void remove_ticket(struct webrtc_server *server, struct webrtc_ticket *ticket,
+                          struct span secret)
+{
+    httpd_quota_give_back(server->sessions, &ticket->peer, 1);
+    (void)map_remove(server->tickets, secret);
+    mem_free(ticket);
+}
+
+/* A session without a ticket has failed before its POST was answered, and counts no more. */
 static void on_news(struct loop *loop, struct mail *mail)
 {
-    struct news *news = CONTAINER_OF(mail, struct news, mail);
-    if (news->was_pending)
-        webrtc_server_remove_pending(news->server, news->peer);
-    if (news->is_gone) {
-        mem_free(map_remove(news->server->tickets, span_from_string(news->secret)));
-        count_gone(news->server);
+    struct news          *news = CONTAINER_OF(mail, struct news, mail);
+    struct webrtc_server *server = news->server;
+    struct span           secret = span_from_string(news->secret);
+    struct webrtc_ticket *ticket = map_get(server->tickets, secret);
+    if (ticket && ticket->is_pending) {
+        httpd_quota_give_back(server->pending, &ticket->peer, 1);
+        ticket->is_pending = false;
     }
+    if (ticket && news->is_gone)
+        remove_ticket(server, ticket, secret);
+    if (news->is_gone)
+        count_gone(server);
     mem_free(news);
 }
 
@@ -83,12 +129,8 @@ void webrtc_server_tell(struct webrtc_server *server, const struct webrtc_sessio
                         bool is_gone)
 {
     struct news *news = mem_new(struct news);
-    *news = (struct news){ .mail.handle = on_news,
-                           .server = server,
-                           .was_pending = !is_gone || session->state == WEBRTC_CONNECTING,
-                           .is_gone = is_gone };
+    *news = (struct news){ .mail.handle = on_news, .server = server, .is_gone = is_gone };
     memcpy(news->secret, session->secret, sizeof(news->secret));
-    memcpy(news->peer, session->peer, sizeof(news->peer));
     loop_post(server->main, &news->mail);
 }
 
@@ -133,6 +175,27 @@ static char **origins_of(const struct conf *conf)
     return origins;
 }
 
+static void read_proxies(struct webrtc_server *server)
+{
+    const struct conf_list *list = &server->conf->webrtc_trusted_proxies;
+    server->proxies = mem_new_array(struct network, list->count);
+    server->proxy_count = list->count;
+    for (unsigned i = 0; i < list->count; i++) {
+        int err = network_parse(span_from_string(list->items[i]), &server->proxies[i]);
+        ASSERT(err == 0); /* as the settings have found */
+    }
+}
+
+static bool is_proxy(void *arg, const struct address *address)
+{
+    const struct webrtc_server *server = arg;
+    for (unsigned i = 0; i < server->proxy_count; i++) {
+        if (network_contains(&server->proxies[i], address))
+            return true;
+    }
+    return false;
+}
+
 static int open_http(struct webrtc_server *server, struct errmsg *why)
 {
     const struct conf   *conf = server->conf;
@@ -146,6 +209,7 @@ static int open_http(struct webrtc_server *server, struct errmsg *why)
         .read_timeout_ns = conf->read_timeout_ns,
         .write_timeout_ns = conf->write_timeout_ns,
         .max_body_bytes = WEBRTC_MAX_BODY,
+        .is_proxy = is_proxy,
         .on_request = webrtc_http_on_request,
         .arg = server,
     };
@@ -173,11 +237,11 @@ int webrtc_server_open(struct loop *main, struct loop **loops, unsigned count,
                                       .loops = loops,
                                       .worker_count = count,
                                       .registry = registry,
-                                      .conf = conf_ref(conf),
-                                      .tickets = map_create(),
-                                      .pending = map_create() };
+                                      .conf = conf_ref(conf) };
+    webrtc_server_open_counts(server);
     server->workers = mem_new_array(struct webrtc_worker, count + 1);
     log_context_init(&server->log, "[WebRTC]");
+    read_proxies(server);
     int err = open_server(server, why);
     if (err < 0) {
         server->http = httpd_close(server->http);
@@ -199,7 +263,6 @@ int webrtc_server_open(struct loop *main, struct loop **loops, unsigned count,
 void webrtc_server_stop(struct webrtc_server *server)
 {
     LOG(&server->log, LOG_INFO, "closing");
-    atomic_store(&server->is_closing, true);
     server->http = httpd_close(server->http);
     server->names = webrtc_names_close(server->names);
 }
@@ -209,22 +272,17 @@ void webrtc_server_close_sessions(struct webrtc_server *server, struct loop *loo
     webrtc_worker_close(&server->workers[loop->index]);
 }
 
-static void free_ticket(void *arg, struct span key, void *value)
-{
-    mem_free(value);
-}
-
 struct webrtc_server *webrtc_server_free(struct webrtc_server *server)
 {
     if (!server)
         return NULL;
     for (unsigned i = 1; i <= server->worker_count; i++)
         webrtc_worker_fini(&server->workers[i]);
-    map_visit(server->tickets, free_ticket, NULL);
-    map_destroy(server->tickets);
-    map_destroy(server->pending);
+    ASSERT(httpd_quota_used(server->pending) == 0 && httpd_quota_used(server->sessions) == 0);
+    webrtc_server_close_counts(server);
     dtls_context_destroy(server->dtls);
     mem_free(server->workers);
+    mem_free(server->proxies);
     conf_unref(server->conf);
     return mem_free(server);
 }

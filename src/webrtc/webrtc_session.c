@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -38,11 +39,15 @@ static void set_timer(struct webrtc_session *session)
 static void end_unconnected(struct webrtc_session *session)
 {
     AUTO(buf_fini) struct buf text = { 0 };
+    const char *unheard = "is the UDP port open, and is one of our addresses reachable "
+                          "(webrtcAdditionalHosts)?";
+    if (session->host_count == 0)
+        unheard = webrtc_hosts_remedy(session->worker->server->conf);
     for (unsigned i = 0; i < session->host_count; i++)
         buf_printf(&text, "%s%s/%u", i ? ", " : "", session->hosts[i].address,
                    session->hosts[i].port);
     buf_printf(&text, "%s; ", session->host_count ? "" : "none");
-    ice_agent_describe(session->ice, &text);
+    ice_agent_describe(session->ice, unheard, &text);
     LOG(&session->log, LOG_WARN, "not connected: local candidates: %s", buf_string(&text));
     webrtc_session_end(session, "deadline exceeded while waiting connection");
 }
@@ -155,8 +160,9 @@ static void on_selected(void *arg, const struct udp_address *to, const struct ud
     session->viewer.from = *from;
     session->viewer.no_gso = false; /* another way may do it */
     LOG(&session->log, session->is_established ? LOG_DEBUG : LOG_INFO,
-        "peer connection established, local candidate: host/udp/%s, remote candidate: prflx/udp/%s",
-        candidate_text(from, local), candidate_text(to, remote));
+        "peer connection established, local candidate: host/udp/%s, remote candidate: %s/udp/%s",
+        candidate_text(from, local), sdp_candidate_types[ice_agent_selected_type(session->ice)],
+        candidate_text(to, remote));
     session->is_established = true;
     if (session->state == WEBRTC_CONNECTING)
         act_on(session, dtls_start(session->dtls));
@@ -207,19 +213,40 @@ void webrtc_session_on_datagram(struct webrtc_session *session, struct span data
     }
 }
 
-/* Sixteen digits; the first three are the worker's index. */
-static void make_credentials(const struct webrtc_worker *worker, struct ice_credentials *out)
+/*
+ * A user name and the tag of transactions are the same 48 bits, as sixteen octal digits and as six
+ * bytes. The first twelve are the worker's index, the others random.
+ */
+enum { UFRAG_DIGITS = 16, INDEX_DIGITS = 4 };
+
+void webrtc_session_ufrag_of(const uint8_t tag[ICE_TAG_SIZE], char out[ICE_UFRAG_SIZE])
 {
-    char digits[33];
-    random_hex128(digits);
-    (void)snprintf(out->ufrag, sizeof(out->ufrag), "%03x%.13s", worker->loop->index, digits);
-    random_hex128(out->pwd);
+    uint64_t number = (uint64_t)read_be16(tag) << 32 | read_be32(tag + 2);
+    (void)snprintf(out, ICE_UFRAG_SIZE, "%016llo", (unsigned long long)number);
 }
 
 unsigned webrtc_session_worker_of(struct span ufrag)
 {
-    uint32_t index;
-    return ufrag.len == 16 && span_to_hex32(span_first(ufrag, 3), &index) == 0 ? index : 0;
+    unsigned index = 0;
+    if (ufrag.len != UFRAG_DIGITS)
+        return 0;
+    for (unsigned i = 0; i < INDEX_DIGITS; i++) {
+        if (ufrag.p[i] < '0' || ufrag.p[i] > '7')
+            return 0;
+        index = index << 3 | (ufrag.p[i] - '0');
+    }
+    return index;
+}
+
+static void make_credentials(const struct webrtc_worker *worker, uint8_t tag[ICE_TAG_SIZE],
+                             struct ice_credentials *out)
+{
+    do {
+        random_bytes(tag, ICE_TAG_SIZE);
+        write_be16(tag, (uint16_t)(worker->loop->index << 4 | (tag[1] & 0xf)));
+        webrtc_session_ufrag_of(tag, out->ufrag);
+    } while (map_get(worker->by_ufrag, span_from_string(out->ufrag)));
+    random_hex128(out->pwd);
 }
 
 static bool to_remote(const struct webrtc_worker *worker, const struct sdp_candidate *candidate,
@@ -259,6 +286,7 @@ static void add_candidates(struct webrtc_session *session, const struct sdp_cand
         if (candidates[i].is_mdns || !to_remote(session->worker, &candidates[i], &remote))
             continue;
         ice_agent_add_remote(session->ice, &remote, loop_now(session->worker->loop));
+        ice_agent_name_remote(session->ice, &remote, candidates[i].type);
         tried++;
     }
 }
@@ -268,11 +296,13 @@ static void add_candidates(struct webrtc_session *session, const struct sdp_cand
 static void restart_ice(struct webrtc_session *session, struct webrtc_order *order)
 {
     struct ice_credentials local;
+    uint8_t                tag[ICE_TAG_SIZE];
     struct webrtc_worker  *worker = session->worker;
     map_remove(worker->by_ufrag, span_from_string(ice_agent_local(session->ice)->ufrag));
-    make_credentials(worker, &local);
+    make_credentials(worker, tag, &local);
     map_put(worker->by_ufrag, span_from_string(local.ufrag), session);
     ice_agent_restart(session->ice, &local, order->fragment.ufrag, order->fragment.pwd);
+    ice_agent_set_tag(session->ice, tag);
     webrtc_answer_restart(session, &order->answer);
     (void)snprintf(order->ufrag, sizeof(order->ufrag), "%s", local.ufrag);
     order->status = 200;
@@ -326,15 +356,28 @@ static void start_transport(struct webrtc_session *session)
     struct webrtc_worker       *worker = session->worker;
     const struct sdp_transport *transport = &post->offer.media[post->offer.transport_at].transport;
     struct ice_credentials      local;
-    make_credentials(worker, &local);
+    uint8_t                     tag[ICE_TAG_SIZE];
+    make_credentials(worker, tag, &local);
     map_put(worker->by_ufrag, span_from_string(local.ufrag), session);
     session->ice = ice_agent_create(&local, transport->ufrag, transport->pwd,
                                     post->offer.is_ice_lite, &ice_ops, session);
+    ice_agent_set_tag(session->ice, tag);
     session->dtls = dtls_create(worker->server->dtls, transport->setup != SDP_SETUP_PASSIVE,
                                 sdp_transport_fingerprint(transport), send_dtls, session);
     session->host_count = post->host_count;
     session->hosts = mem_new_array(struct webrtc_host, post->host_count);
     memcpy(session->hosts, post->hosts, sizeof(session->hosts[0]) * post->host_count);
+}
+
+/*
+ * Not before its answer: a refusal is one line of the server's, without a session id, so that the
+ * log counts it when it comes again.
+ */
+static void log_created(const struct webrtc_session *session)
+{
+    LOG(&session->log, LOG_INFO, "created by %s", session->peer);
+    if (session->skipped[0])
+        LOG(&session->log, LOG_WARN, "skipping %s", session->skipped);
 }
 
 void webrtc_session_answer(struct webrtc_session *session)
@@ -346,6 +389,7 @@ void webrtc_session_answer(struct webrtc_session *session)
         webrtc_session_end(session, "%s", post->why.text);
         return; /* and the end replies */
     }
+    log_created(session);
     add_candidates(session, post->offer.candidates, post->offer.candidate_count);
     session->post = NULL;
     post->session = session->id;
@@ -395,10 +439,8 @@ static void open_session(struct webrtc_worker *worker, struct webrtc_post *post)
     memcpy(session->peer, post->peer, sizeof(session->peer));
     log_context_init(&session->log, "[session %.8s]", session->uuid);
     session->log.parent = &worker->server->log;
-    LOG(&session->log, LOG_INFO, "created by %s", session->peer);
     if (!worker->sender) /* some megabytes, which a server without viewers does not need */
         worker->sender = webrtc_sender_create(worker->socket);
-    post->has_session = true;
     path_move(worker->server->registry, session->grant, loop, session->id);
     webrtc_viewer_init(&session->viewer);
     session->viewer.path_counters = granted->counters;
@@ -433,8 +475,8 @@ void webrtc_session_end(struct webrtc_session *session, const char *format, ...)
     webrtc_worker_mark(session->worker);
 }
 
-/* The POST that it came with is still waiting. */
-static void refuse_post(struct webrtc_session *session)
+/* The POST that it came with is still waiting; who answers it tells the log. */
+static void refuse_post(const struct webrtc_session *session)
 {
     struct webrtc_post *post = session->post;
     if (!post)
@@ -460,7 +502,7 @@ void webrtc_session_destroy(struct webrtc_session *session)
 {
     struct webrtc_worker *worker = session->worker;
     timer_stop(worker->loop, &session->timer);
-    if (session->dtls)
+    if (session->ice && ice_agent_is_proven(session->ice)) /* else it goes to who knows whom */
         dtls_close(session->dtls);
     webrtc_viewer_fini(&session->viewer, worker);
     refuse_post(session);
@@ -477,7 +519,8 @@ void webrtc_session_destroy(struct webrtc_session *session)
     list_remove(&session->in_ending);
     slots_remove(worker->loop->slots, session->id);
     atomic_fetch_sub_explicit(&worker->loop->sessions, 1, memory_order_relaxed);
-    LOG(&session->log, LOG_INFO, "closed: %s", session->ending);
+    if (!session->post)
+        LOG(&session->log, LOG_INFO, "closed: %s", session->ending);
     free_media(session);
     mem_free(session->hosts);
     mem_free(session->path);

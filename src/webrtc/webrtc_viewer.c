@@ -30,21 +30,47 @@ void webrtc_viewer_fini(struct webrtc_viewer *viewer, struct webrtc_worker *work
     viewer->path_counters = counters_unref(viewer->path_counters);
 }
 
-/* From the newest keyframe on, if there is one. */
+/* The serial of the newest keyframe; feed->next: there is none. */
+static uint64_t find_start(const struct webrtc_viewer *viewer)
+{
+    const struct webrtc_feed *feed = viewer->feed;
+    uint64_t                  first = feed->next;
+    for (unsigned i = 0; i < viewer->track_count; i++) {
+        const struct feed_track *from = &feed->tracks[viewer->tracks[i].feed_track];
+        if (viewer->tracks[i].is_on && from->is_video && from->has_keyframe)
+            first = MIN(first, from->keyframe);
+    }
+    return first;
+}
+
+/* From the newest keyframe on; where there is none, one is asked for. */
 static void start(struct webrtc_viewer *viewer)
 {
     struct webrtc_feed *feed = viewer->feed;
-    viewer->next = viewer->start_end = feed->next;
+    bool                has_video = false;
+    viewer->next = find_start(viewer);
+    viewer->start_end = feed->next;
     for (unsigned i = 0; i < viewer->track_count; i++) {
-        struct webrtc_track     *track = &viewer->tracks[i];
-        const struct feed_track *from = &feed->tracks[track->feed_track];
-        track->waits_for_keyframe = from->is_video;
-        if (track->is_on && from->is_video && from->has_keyframe)
-            viewer->next = MIN(viewer->next, from->keyframe);
+        struct webrtc_track *track = &viewer->tracks[i];
+        track->waits_for_keyframe = feed->tracks[track->feed_track].is_video;
+        has_video |= track->is_on && track->waits_for_keyframe;
     }
     if (viewer->next < viewer->start_end)
         webrtc_feed_hold(feed, viewer->next);
+    else if (has_video)
+        stream_request_keyframe(feed->reader.stream);
     webrtc_worker_activate(feed->worker, feed);
+}
+
+/* They came between its answer and its start. */
+static void refuse_b_frames(const struct webrtc_viewer *viewer)
+{
+    struct webrtc_feed *feed = viewer->feed;
+    for (unsigned i = 0; i < viewer->track_count; i++) {
+        feed->track = viewer->tracks[i].feed_track;
+        if (viewer->tracks[i].is_on && feed->tracks[feed->track].has_b_frames)
+            webrtc_worker_on_b_frames(feed->worker, feed);
+    }
 }
 
 void webrtc_viewer_play(struct webrtc_viewer *viewer)
@@ -57,20 +83,26 @@ void webrtc_viewer_play(struct webrtc_viewer *viewer)
     viewer->played_ns = loop_now(viewer->feed->worker->loop);
     viewer->starts_left = MORE_STARTS;
     start(viewer);
+    refuse_b_frames(viewer);
 }
 
 /*
  * Firefox throws away what comes before it has set up SRTP, and misses it without knowing: so what
  * asks for a keyframe right after the start, once it has everything, gets the start once more.
+ * Later, or where there is none, it is for the source to help.
  */
-static void start_again(struct webrtc_viewer *viewer)
+static void on_keyframe_request(struct webrtc_viewer *viewer)
 {
-    int64_t now_ns = loop_now(viewer->feed->worker->loop);
-    if (!viewer->is_playing || viewer->starts_left == 0 || viewer->next != viewer->feed->next ||
-        now_ns - viewer->played_ns > start_over_ns)
-        return;
-    viewer->starts_left--;
-    start(viewer);
+    int64_t age_ns = loop_now(viewer->feed->worker->loop) - viewer->played_ns;
+    bool    is_new = age_ns <= start_over_ns && viewer->starts_left;
+    if (is_new && viewer->next < viewer->start_end)
+        return; /* it is still on its way */
+    if (is_new && viewer->next == viewer->feed->next && find_start(viewer) < viewer->next) {
+        viewer->starts_left--;
+        start(viewer);
+    } else {
+        stream_request_keyframe(viewer->feed->reader.stream);
+    }
 }
 
 /* Sender reports */
@@ -185,14 +217,24 @@ static void on_nack(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
     }
 }
 
+static bool is_picture(struct webrtc_viewer *viewer, uint32_t ssrc)
+{
+    const struct webrtc_track *track = find_track(viewer, ssrc);
+    return track && viewer->feed->tracks[track->feed_track].is_video;
+}
+
 static void on_feedback(struct webrtc_viewer *viewer, const struct rtcp_packet *packet)
 {
     uint32_t        ssrc;
     struct rtcp_fir fir;
-    if (rtcp_parse_pli(packet, &ssrc) == 0 || rtcp_parse_fir(packet, 0, &fir) == 0) {
-        counters_add(viewer->counters, COUNTER_INBOUND_KEYFRAME_REQUESTS, 1);
-        start_again(viewer);
-    }
+    bool            wants = rtcp_parse_pli(packet, &ssrc) == 0 && is_picture(viewer, ssrc);
+    for (unsigned i = 0; !wants && rtcp_parse_fir(packet, i, &fir) == 0; i++)
+        wants = is_picture(viewer, fir.ssrc);
+    if (!wants)
+        return;
+    counters_add(viewer->counters, COUNTER_INBOUND_KEYFRAME_REQUESTS, 1);
+    if (viewer->is_playing)
+        on_keyframe_request(viewer);
 }
 
 static void on_packet(struct webrtc_worker *worker, struct webrtc_viewer *viewer,
@@ -222,8 +264,8 @@ void webrtc_viewer_on_rtcp(struct webrtc_worker *worker, struct webrtc_viewer *v
     if (!viewer->in_keys || !viewer->feed || sealed.len > sizeof(bytes))
         return;
     memcpy(bytes, sealed.p, sealed.len);
-    ssize_t len = srtcp_open(worker->sender->sealer, viewer->in_keys, &viewer->rtcp_replay, bytes,
-                             sealed.len);
+    ssize_t len =
+        srtcp_open_any(worker->sender->sealer, viewer->in_keys, &viewer->heard, bytes, sealed.len);
     if (len < 0)
         return;
     counters_add(viewer->counters, COUNTER_INBOUND_RTCP, 1);

@@ -34,47 +34,127 @@ static struct span key_span(const struct address_key *key)
     return (struct span){ (const uint8_t *)key, sizeof(*key) };
 }
 
-/* An address from which a session has shown that it knows its password. */
+/*
+ * Whose it is what comes from an address: a session's here, or one's of another worker. The kernel
+ * spreads addresses over the workers, and some reach another than their session's.
+ */
 struct binding {
-    struct webrtc_session *session;
+    struct udp_address     peer;
+    struct webrtc_session *session; /* NULL: lives elsewhere */
     struct list_node       in_session;
-    struct address_key     key;
+    unsigned               home;        /* the worker where it lives */
+    int64_t                answered_ns; /* ... elsewhere: when the peer answered a check of its */
+    bool                   is_told;     /* to workers that pass on what is ours */
 };
 
-static void unbind(struct webrtc_worker *worker, struct binding *binding)
+/* As long as consent (RFC 7675, section 5.1). */
+static const int64_t claim_lasts_ns = 30 * NS_PER_S;
+
+/* A worker tells another whose an address is that it passes on from. */
+struct claim {
+    struct mail           mail;
+    struct webrtc_worker *worker; /* that is told */
+    struct udp_address    peer;
+    unsigned              home;
+    int64_t               answered_ns;
+    bool                  is_over;
+};
+
+static struct binding *find_binding(const struct webrtc_worker *worker,
+                                    const struct udp_address   *peer)
 {
-    map_remove(worker->by_address, key_span(&binding->key));
-    list_remove(&binding->in_session);
-    binding->session->binding_count--;
-    mem_free(binding);
+    struct address_key key = key_of(peer);
+    return map_get(worker->by_address, key_span(&key));
 }
 
-static struct webrtc_session *session_at(struct webrtc_worker     *worker,
-                                         const struct address_key *key)
+static struct binding *add_binding(struct webrtc_worker *worker, const struct udp_address *peer,
+                                   unsigned home)
 {
-    const struct binding *binding = map_get(worker->by_address, key_span(key));
-    return binding ? binding->session : NULL;
+    struct address_key key = key_of(peer);
+    struct binding    *binding = mem_new(struct binding);
+    *binding = (struct binding){ .peer = *peer, .home = home };
+    map_put(worker->by_address, key_span(&key), binding);
+    return binding;
+}
+
+static void on_claim(struct loop *loop, struct mail *mail);
+
+static void send_claim(struct webrtc_worker *worker, unsigned to, struct claim claim)
+{
+    struct claim *sent = mem_new(struct claim);
+    *sent = claim;
+    sent->mail.handle = on_claim;
+    sent->worker = &worker->server->workers[to];
+    sent->home = worker->loop->index;
+    loop_post(worker->server->loops[to], &sent->mail);
+}
+
+/* Returns NULL. */
+static struct binding *unbind(struct webrtc_worker *worker, struct binding *binding)
+{
+    struct address_key key = key_of(&binding->peer);
+    map_remove(worker->by_address, key_span(&key));
+    if (binding->session) {
+        list_remove(&binding->in_session);
+        binding->session->binding_count--;
+    }
+    for (unsigned i = 1; binding->is_told && i <= worker->server->worker_count; i++)
+        if (i != worker->loop->index)
+            send_claim(worker, i, (struct claim){ .peer = binding->peer, .is_over = true });
+    return mem_free(binding);
+}
+
+/*
+ * Whoever knows a password may forge the sender of a check, and name another viewer's address. An
+ * answer to what we have sent there can't be forged by one who does not live there: the newest one
+ * has the better claim, until it is as old as consent may be.
+ */
+static bool gives_way(struct webrtc_worker *worker, const struct binding *binding,
+                      int64_t answered_ns)
+{
+    int64_t theirs_ns = binding->session
+                            ? ice_agent_answered_ns(binding->session->ice, &binding->peer)
+                            : binding->answered_ns;
+    return answered_ns > theirs_ns || loop_now(worker->loop) - theirs_ns >= claim_lasts_ns;
+}
+
+static void on_claim(struct loop *loop, struct mail *mail)
+{
+    struct claim         *claim = CONTAINER_OF(mail, struct claim, mail);
+    struct webrtc_worker *worker = claim->worker;
+    struct binding       *binding = find_binding(worker, &claim->peer);
+    bool                  is_theirs = binding && !binding->session && binding->home == claim->home;
+    if (is_theirs || (binding && !claim->is_over && gives_way(worker, binding, claim->answered_ns)))
+        binding = unbind(worker, binding);
+    if (!binding && !claim->is_over)
+        add_binding(worker, &claim->peer, claim->home)->answered_ns = claim->answered_ns;
+    mem_free(claim);
 }
 
 void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address *peer)
 {
     struct webrtc_worker *worker = session->worker;
-    struct address_key    key = key_of(peer);
-    struct binding       *binding = map_get(worker->by_address, key_span(&key));
-    if (binding && binding->session == session) {
-        list_remove(&binding->in_session);
-        list_append(&session->bindings, &binding->in_session); /* the oldest goes first */
-        return;
+    struct binding       *binding = find_binding(worker, peer);
+    int64_t               answered_ns = ice_agent_answered_ns(session->ice, peer);
+    if (binding && binding->session != session) {
+        if (!gives_way(worker, binding, answered_ns))
+            return;
+        binding = unbind(worker, binding); /* a browser that comes back from the same port */
     }
-    if (binding) /* a browser that comes back from the same port */
-        unbind(worker, binding);
-    if (session->binding_count == ICE_MAX_PAIRS)
-        unbind(worker, LIST_ITEM(session->bindings.head.next, struct binding, in_session));
-    binding = mem_new(struct binding);
-    *binding = (struct binding){ .session = session, .key = key };
-    list_append(&session->bindings, &binding->in_session);
-    session->binding_count++;
-    map_put(worker->by_address, key_span(&key), binding);
+    if (!binding) {
+        if (session->binding_count == ICE_MAX_PAIRS)
+            unbind(worker, LIST_ITEM(session->bindings.head.next, struct binding, in_session));
+        binding = add_binding(worker, peer, worker->loop->index);
+        binding->session = session;
+        session->binding_count++;
+    }
+    list_remove(&binding->in_session);
+    list_append(&session->bindings, &binding->in_session); /* the oldest goes first */
+    if (worker->via) {
+        send_claim(worker, worker->via,
+                   (struct claim){ .peer = *peer, .answered_ns = answered_ns });
+        binding->is_told = true;
+    }
 }
 
 void webrtc_worker_unbind(struct webrtc_session *session)
@@ -83,7 +163,7 @@ void webrtc_worker_unbind(struct webrtc_session *session)
         unbind(session->worker, binding);
 }
 
-/* Strays: the kernel spreads addresses over the workers, and some reach another than theirs. */
+/* Strays: what has reached another worker than that of its session. */
 
 static void receive(struct webrtc_worker *worker, const struct udp_datagram *datagram);
 
@@ -91,6 +171,7 @@ struct stray {
     struct pool_item      item;
     struct mail           mail;
     struct webrtc_worker *worker; /* that it is for */
+    unsigned              from;   /* who passes it on */
     struct udp_address    peer, local;
     size_t                len;
     uint8_t               bytes[WEBRTC_DATAGRAM];
@@ -98,18 +179,29 @@ struct stray {
 
 static void on_stray(struct loop *loop, struct mail *mail)
 {
-    struct stray       *stray = CONTAINER_OF(mail, struct stray, mail);
-    struct udp_datagram datagram = { { stray->bytes, stray->len }, stray->peer, stray->local };
-    if (stray->worker->is_polled) /* else it has ended */
-        receive(stray->worker, &datagram);
+    struct stray         *stray = CONTAINER_OF(mail, struct stray, mail);
+    struct webrtc_worker *worker = stray->worker;
+    struct udp_datagram   datagram = { { stray->bytes, stray->len }, stray->peer, stray->local };
+    atomic_fetch_sub_explicit(&worker->strays_waiting, 1, memory_order_relaxed);
+    worker->via = stray->from;
+    if (worker->is_polled) /* else it has ended */
+        receive(worker, &datagram);
+    worker->via = 0;
     pool_give(&stray->item);
 }
 
 static void pass_on(struct webrtc_worker *worker, unsigned to, const struct udp_datagram *datagram)
 {
+    if (worker->via) /* whose it is has changed meanwhile: it must not go round in circles */
+        return;
+    struct webrtc_worker *target = &worker->server->workers[to];
+    if (atomic_load_explicit(&target->strays_waiting, memory_order_relaxed) >= WEBRTC_MAX_STRAYS)
+        return; /* as if the socket's buffer were full: anybody may write user names */
+    atomic_fetch_add_explicit(&target->strays_waiting, 1, memory_order_relaxed);
     struct stray *stray = pool_take(&worker->strays);
     stray->mail.handle = on_stray;
-    stray->worker = &worker->server->workers[to];
+    stray->worker = target;
+    stray->from = worker->loop->index;
     stray->peer = datagram->peer;
     stray->local = datagram->local;
     stray->len = datagram->payload.len;
@@ -117,57 +209,50 @@ static void pass_on(struct webrtc_worker *worker, unsigned to, const struct udp_
     loop_post(worker->server->loops[to], &stray->mail);
 }
 
-/* Anybody may claim to be a session's peer: a full table starts again, checks fill it soon. */
-static void learn_route(struct webrtc_worker *worker, const struct udp_address *peer, unsigned to)
-{
-    if (map_count(worker->routes) >= WEBRTC_MAX_ROUTES) {
-        map_destroy(worker->routes);
-        worker->routes = map_create();
-    }
-    struct address_key key = key_of(peer);
-    map_put(worker->routes, key_span(&key), worker->server->loops[to]);
-}
-
 /* What comes in (RFC 7983) */
 
-static void on_check(struct webrtc_worker *worker, const struct stun_message *message,
-                     const struct udp_datagram *datagram)
+/*
+ * STUN says itself whom it is for, whoever has sent it: a check by its user name, the answer to one
+ * of ours by its transaction.
+ */
+static bool find_ufrag(const struct stun_message *message, char out[ICE_UFRAG_SIZE])
 {
     struct span rest = message->username, ufrag;
-    if (!span_next(&rest, ':', &ufrag))
+    if (message->type == STUN_BINDING_REQUEST)
+        return span_next(&rest, ':', &ufrag) && span_copy_string(ufrag, out, ICE_UFRAG_SIZE) == 0;
+    webrtc_session_ufrag_of(message->transaction, out);
+    return true;
+}
+
+static void receive_stun(struct webrtc_worker *worker, const struct udp_datagram *datagram)
+{
+    struct stun_message message;
+    char                ufrag[ICE_UFRAG_SIZE];
+    if (stun_parse(datagram->payload, &message) < 0 || !find_ufrag(&message, ufrag))
         return;
-    unsigned owner = webrtc_session_worker_of(ufrag);
-    if (owner == 0 || owner > worker->server->worker_count)
+    unsigned home = webrtc_session_worker_of(span_from_string(ufrag));
+    if (home == 0 || home > worker->server->worker_count)
         return;
-    if (owner != worker->loop->index) {
-        learn_route(worker, &datagram->peer, owner);
-        pass_on(worker, owner, datagram);
+    if (home != worker->loop->index) {
+        pass_on(worker, home, datagram);
         return;
     }
-    struct webrtc_session *session = map_get(worker->by_ufrag, ufrag);
+    struct webrtc_session *session = map_get(worker->by_ufrag, span_from_string(ufrag));
     if (session)
-        webrtc_session_on_stun(session, message, datagram);
+        webrtc_session_on_stun(session, &message, datagram);
 }
 
 static void receive(struct webrtc_worker *worker, const struct udp_datagram *datagram)
 {
-    struct stun_message message;
-    bool                is_stun = stun_is_message(datagram->payload);
-    if (is_stun && stun_parse(datagram->payload, &message) < 0)
-        return;
-    if (is_stun && message.type == STUN_BINDING_REQUEST) {
-        on_check(worker, &message, datagram);
+    if (stun_is_message(datagram->payload)) {
+        receive_stun(worker, datagram);
         return;
     }
-    struct address_key     key = key_of(&datagram->peer);
-    struct webrtc_session *session = session_at(worker, &key);
-    struct loop           *route = session ? NULL : map_get(worker->routes, key_span(&key));
-    if (route)
-        pass_on(worker, route->index, datagram);
-    else if (session && is_stun)
-        webrtc_session_on_stun(session, &message, datagram);
-    else if (session)
-        webrtc_session_on_datagram(session, datagram->payload);
+    const struct binding *binding = find_binding(worker, &datagram->peer);
+    if (binding && binding->session)
+        webrtc_session_on_datagram(binding->session, datagram->payload);
+    else if (binding)
+        pass_on(worker, binding->home, datagram);
 }
 
 static void on_datagram(void *arg, const struct udp_datagram *datagram)
@@ -291,7 +376,6 @@ int webrtc_worker_open(struct webrtc_worker *worker, struct webrtc_server *serve
     worker->by_address = map_create();
     worker->by_ufrag = map_create();
     pool_init(&worker->strays, sizeof(struct stray), KEEP_STRAYS);
-    worker->routes = map_create();
     return udp_socket_create(options, &worker->socket, why);
 }
 
@@ -321,13 +405,25 @@ void webrtc_worker_close(struct webrtc_worker *worker)
     worker->is_polled = false;
 }
 
+static void free_binding(void *arg, struct span key, void *value)
+{
+    mem_free(value);
+}
+
+/* What other workers have told and not taken back. */
+static void free_bindings(struct webrtc_worker *worker)
+{
+    if (worker->by_address) /* else it was never opened */
+        map_visit(worker->by_address, free_binding, NULL);
+    worker->by_address = map_destroy(worker->by_address);
+}
+
 void webrtc_worker_fini(struct webrtc_worker *worker)
 {
     worker->sender = webrtc_sender_destroy(worker->sender);
     worker->socket = udp_socket_destroy(worker->socket);
     worker->feeds = map_destroy(worker->feeds);
-    worker->by_address = map_destroy(worker->by_address);
+    free_bindings(worker);
     worker->by_ufrag = map_destroy(worker->by_ufrag);
     pool_fini(&worker->strays);
-    worker->routes = map_destroy(worker->routes);
 }

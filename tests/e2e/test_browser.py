@@ -315,12 +315,50 @@ webrtcICEServers2:
         "stun:127.0.0.1:3478", 'turn:127.0.0.1:3478?transport=tcp a "b", <c> d']
 
 
+def test_chromium_asks_seldom_where_it_is_refused(chromium: Chromium) -> None:
+    """Nothing changes while it waits. The name is one that is no text."""
+    with FakeWhep() as server:
+        server.answers = {"": (400, {"error": "invalid path name"})}
+        chromium.open(f"{PAGE}/%ff/")
+        chromium.wait("problem.textContent === 'The server says: invalid path name'")
+        assert chromium.evaluate("document.title") == "%ff"
+        chromium.wait("performance.now() - words[0][0] > 2500")
+        assert len(server.requests) == 1
+        server.answers = {"": (404, {"error": "no stream"})}
+        chromium.wait(NO_STREAM)
+        wait_until(lambda: len(server.requests) > 4, "it asks often again", 5)
+
+
+def test_chromium_follows_a_redirect(millrace: Servers, chromium: Chromium) -> None:
+    server = millrace(DEMO + "  moved:\n    source: redirect\n    sourceRedirect: /demo\n"
+                      "  away:\n    source: redirect\n    sourceRedirect: rtsp://192.0.2.1/cam\n")
+    chromium.open(f"{PAGE}/moved/")
+    chromium.wait("pictures.length > 0")
+    server.wait_log("is reading from path 'demo'")
+    chromium.open(f"{PAGE}/away/")
+    chromium.wait("problem.textContent.includes('leads to an RTSP server')")
+
+
+UNREACHABLE = DEMO + "webrtcIPsFromInterfaces: no\nwebrtcAdditionalHosts: [192.0.2.7]\n"
+
+
+def test_chromium_says_that_it_is_connecting(millrace: Servers, chromium: Chromium,
+                                             folder: Path) -> None:
+    """Not at once: mostly there is a picture before."""
+    millrace(UNREACHABLE)
+    chromium.open("http://10.1.1.1:8889/demo/")
+    assert chromium.wait(PROBLEM) == "Connecting…"
+    chromium.screenshot(folder / "connecting.png")
+    said, held_up = chromium.evaluate("[words[0][0], heldUp(0, words[0][0])]")
+    assert 1500 <= said < 1500 + held_up + SECOND
+
+
 @pytest.mark.long
 def test_chromium_says_why_there_is_no_connection(millrace: Servers, chromium: Chromium,
                                                   folder: Path) -> None:
-    server = millrace(DEMO + "webrtcIPsFromInterfaces: no\nwebrtcAdditionalHosts: [192.0.2.7]\n")
+    server = millrace(UNREACHABLE)
     chromium.open("http://10.1.1.1:8889/demo/")
-    words = chromium.wait(PROBLEM, 20)
+    words = chromium.wait("problem.textContent.includes('answer') && problem.textContent", 20)
     assert words.startswith("No answer from 192.0.2.7:8189/udp. A firewall may block UDP")
     assert words.endswith("own candidates: host.")
     chromium.screenshot(folder / "no-connection.png")

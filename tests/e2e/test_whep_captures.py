@@ -77,6 +77,11 @@ def we_are_the_dtls_server(exchange: Exchange) -> None:
         set_headers(exchange, Content_Length="#LENGTH#")
 
 
+def rtcp_is_as_offered(exchange: Exchange) -> None:
+    if "a=rtcp-rsize" not in exchange.body:
+        exchange.response.body = exchange.response.body.replace(b"a=rtcp-rsize\r\n", b"")
+
+
 def skipped_tracks_are_named(exchange: Exchange) -> None:
     if exchange.target != "/cam1/whep":
         return
@@ -88,7 +93,7 @@ def skipped_tracks_are_named(exchange: Exchange) -> None:
 
 
 DIFFERENCES: tuple[Adjust, ...] = (server_name, files_have_a_length, we_are_the_dtls_server,
-                                   skipped_tracks_are_named)
+                                   rtcp_is_as_offered, skipped_tracks_are_named)
 
 
 def adjust(exchange: Exchange) -> None:

@@ -21,6 +21,9 @@
     const RETRY_FIRST_MS = 200;
     const RETRY_LAST_MS = 700;
 
+    /* What the server refuses (400) does not come by waiting: somebody has to change something. */
+    const RETRY_REFUSED_MS = 5000;
+
     /* A drop after so long is met by an attempt at once, an earlier one counts as a failure. */
     const STEADY_MS = 3000;
 
@@ -375,7 +378,7 @@
                 this.#silenceMs = problem.isSilence ? Math.min(2 * this.#silenceMs, SILENCE_LAST_MS)
                     : SILENCE_FIRST_MS;
                 this.#tell(problem);
-                await sleep(this.#pause(failures));
+                await sleep(this.#pause(failures, problem.status));
             }
         }
 
@@ -417,9 +420,10 @@
         }
 
         /* Not all at the same moment: many pages may have lost the same server. */
-        #pause(failures) {
-            const longest = failures ? RETRY_FIRST_MS * 1.5 ** (failures - 1) : 0;
-            return Math.min(longest, RETRY_LAST_MS) * (0.75 + Math.random() / 4);
+        #pause(failures, status) {
+            const growing = failures ? RETRY_FIRST_MS * 1.5 ** (failures - 1) : 0;
+            const longest = status === 400 ? RETRY_REFUSED_MS : Math.min(growing, RETRY_LAST_MS);
+            return longest * (0.75 + Math.random() / 4);
         }
     }
 

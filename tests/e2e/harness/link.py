@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from harness.datagrams import bind_patiently
@@ -49,6 +50,10 @@ class Link:
         """A UDP socket at the far end."""
         sock = self._at_far_end(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         return bind_patiently(sock, address)
+
+    def command(self, *words: str | Path) -> list[str | Path]:
+        """As it is run there."""
+        return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self._network}", *words]
 
     def connect(self, port: int) -> socket.socket:
         """A TCP connection from there to a server here."""
