@@ -22,7 +22,8 @@ static void *take_free(struct pool *pool)
 /* Caches of many streams are emptied at once and filled again in the next second. */
 static void keep_or_free(struct pool *pool, struct pool_item *item)
 {
-    size_t keep = MAX(pool->keep, --pool->out);
+    pool->out--;
+    size_t keep = MAX(pool->keep, pool->out);
     if (pool->free_count >= keep) {
         mem_free(item);
         if (pool->free_count > keep)
