@@ -274,6 +274,35 @@ static void warn_of_missing(const struct conf *conf)
                 servers[i].name, servers[i].address);
 }
 
+static bool may_anybody(const struct conf_user *user, enum conf_action action)
+{
+    if (strcmp(user->user, "any") != 0 || user->ips.count > 0)
+        return false;
+    for (unsigned i = 0; i < user->permissions.count; i++) {
+        const struct conf_permission *permission = &user->permissions.items[i];
+        if (permission->action == (int)action && !permission->path[0])
+            return true;
+    }
+    return false;
+}
+
+/* Rather no server than one that lets in whom its settings keep out. */
+static int check_users(const struct conf *conf, struct errmsg *why)
+{
+    const struct conf_users *users = &conf->auth_internal_users;
+    bool                     is_open[2] = { false, false };
+    for (unsigned i = 0; i < users->count; i++) {
+        is_open[0] |= may_anybody(&users->items[i], CONF_ACTION_PUBLISH);
+        is_open[1] |= may_anybody(&users->items[i], CONF_ACTION_READ);
+    }
+    if (is_open[0] && is_open[1])
+        return 0;
+    return errmsg_set(why, -ENOTSUP,
+                      "'authInternalUsers' does not let everybody publish and read, but this "
+                      "version asks nobody who he is: leave the setting out, and let only a "
+                      "trusted network reach the server");
+}
+
 /* Which ways of sending many datagrams at once this kernel has: for the log of a bug report. */
 static void log_udp_features(void)
 {
@@ -297,8 +326,8 @@ static int start(void)
     sources[0] = demo_server_source(server.demo);
     server.registry =
         path_registry_create(&server.main, server.loops, server.placement, server.conf, sources);
-    int err = 0;
-    if (conf->rtsp)
+    int err = check_users(conf, &why);
+    if (err == 0 && conf->rtsp)
         err = rtsp_server_open(&server.main, server.loops, server.placement, server.registry,
                                server.conf, &server.rtsp, &why);
     if (err == 0 && conf->webrtc)
