@@ -2,44 +2,47 @@
 
 #include "base/check.h"
 #include "codec/h26x.h"
+#include "codec/mpeg.h"
+#include "codec/vpx.h"
 
-/* RFC 7741: the descriptor's first byte is X R N S R PID, and ends where the frame begins. */
+/* RFC 6386, section 9.1: the lowest bit is 0 in a key frame. */
 static unsigned vp8_inspect(struct span payload)
 {
-    enum { X = 0x80, S = 0x10, PID = 0x07, I = 0x80, L = 0x40, T_OR_K = 0x30, M = 0x80 };
-    if (payload.len < 1 || (payload.p[0] & (S | PID)) != S)
+    if (payload.len < 1 || (payload.p[0] & (VP8_S | VP8_PID)) != VP8_S)
         return 0;
-    size_t frame_at = 1;
-    if (payload.p[0] & X) {
-        if (payload.len < 3)
-            return 0;
-        uint8_t extension = payload.p[1];
-        frame_at++;
-        if (extension & I)
-            frame_at += payload.p[2] & M ? 2 : 1;
-        frame_at += (extension & L) != 0;
-        frame_at += (extension & T_OR_K) != 0;
-    }
-    if (frame_at >= payload.len)
+    size_t frame_at = vp8_descriptor_len(payload);
+    if (frame_at == 0 || frame_at >= payload.len)
         return 0;
-    /* RFC 6386, section 9.1: the lowest bit is 0 in a key frame. */
     return payload.p[frame_at] & 1 ? 0 : CODEC_STARTS_KEYFRAME;
 }
 
-/* RFC 9628: I P L F B E V Z; the layer indices follow the picture id. */
+/* There are senders that never set P, ffmpeg for one: the frame's own header (VP9 Bitstream
+ * Specification, section 6.2) must not say that it shows or needs another one. */
+static bool vp9_denies_key(struct span frame)
+{
+    enum { MARKER = 0x80, MARKER_MASK = 0xc0, PROFILE = 0x30, SHOWS_EXISTING = 0x08, INTER = 0x04 };
+    if (frame.len < 1 || (frame.p[0] & MARKER_MASK) != MARKER)
+        return false;
+    /* The third profile has a bit more. */
+    uint8_t bits = (frame.p[0] & PROFILE) == PROFILE ? (uint8_t)(frame.p[0] << 1) : frame.p[0];
+    return bits & (SHOWS_EXISTING | INTER);
+}
+
+/* RFC 9628, section 4.2; the layer indices follow the picture id. */
 static unsigned vp9_inspect(struct span payload)
 {
-    enum { I = 0x80, P = 0x40, L = 0x20, B = 0x08, M = 0x80, SID = 0x0e };
-    if (payload.len < 1 || (payload.p[0] & (P | B)) != B)
+    enum { M = 0x80, SID = 0x0e };
+    if (payload.len < 1 || (payload.p[0] & (VP9_P | VP9_B)) != VP9_B)
         return 0;
-    if (!(payload.p[0] & L))
-        return CODEC_STARTS_KEYFRAME;
-    size_t layers_at = 1;
-    if (payload.p[0] & I)
+    size_t layers_at = 1, frame_at = vp9_head_len(payload);
+    if (payload.p[0] & VP9_I)
         layers_at += payload.len > 1 && payload.p[1] & M ? 2 : 1;
     /* An upper layer of a key picture needs the layers below it. */
-    bool is_base = layers_at < payload.len && (payload.p[layers_at] & SID) == 0;
-    return is_base ? CODEC_STARTS_KEYFRAME : 0;
+    if ((payload.p[0] & VP9_L) && (layers_at >= payload.len || (payload.p[layers_at] & SID) != 0))
+        return 0;
+    if (frame_at > 0 && vp9_denies_key(span_skip(payload, frame_at)))
+        return 0;
+    return CODEC_STARTS_KEYFRAME;
 }
 
 /* RTP Payload Format for AV1, section 4.4: N is set in the first packet of a coded sequence. */
@@ -49,6 +52,30 @@ static unsigned av1_inspect(struct span payload)
     return payload.len > 0 && (payload.p[0] & (Z | N)) == N ? CODEC_STARTS_KEYFRAME : 0;
 }
 
+/* RFC 6416, section 5.2: a picture begins a packet, maybe with its configuration in front. Only the
+ * first bytes are looked at: that is as much as the headers have. */
+static unsigned mpeg4_inspect(struct span payload)
+{
+    enum { MAX_HEADERS = 512 };
+    struct span head = span_first(payload, MAX_HEADERS);
+    if (mpeg_find_start_code(head, 0) != 0)
+        return 0;
+    return mpeg4_is_keyframe(head) || mpeg4_is_configuration(head) ? CODEC_STARTS_KEYFRAME : 0;
+}
+
+/* RFC 2250, sections 3.4 and 3.4.1: a header, an extension if T is set, then the picture. */
+static unsigned mpeg1_inspect(struct span payload)
+{
+    enum { T = 0x04, HEADER = 4, EXTENSION = 4, MAX_HEADERS = 512 };
+    size_t len = HEADER + (payload.len > 0 && payload.p[0] & T ? EXTENSION : 0);
+    if (payload.len <= len)
+        return 0;
+    struct span head = span_first(span_skip(payload, len), MAX_HEADERS);
+    if (mpeg_find_start_code(head, 0) != 0)
+        return 0;
+    return mpeg1_is_keyframe(head) || head.p[3] == MPEG_SEQUENCE ? CODEC_STARTS_KEYFRAME : 0;
+}
+
 static const struct codec codecs[CODEC_COUNT] = {
     { CODEC_GENERIC, "Generic", NULL, CODEC_DATA, 0, NULL },
     { CODEC_AV1, "AV1", "AV1", CODEC_VIDEO, 90000, av1_inspect },
@@ -56,8 +83,8 @@ static const struct codec codecs[CODEC_COUNT] = {
     { CODEC_VP8, "VP8", "VP8", CODEC_VIDEO, 90000, vp8_inspect },
     { CODEC_H265, "H265", "H265", CODEC_VIDEO, 90000, h265_inspect },
     { CODEC_H264, "H264", "H264", CODEC_VIDEO, 90000, h264_inspect },
-    { CODEC_MPEG4_VIDEO, "MPEG-4 Video", "MP4V-ES", CODEC_VIDEO, 90000, NULL },
-    { CODEC_MPEG1_VIDEO, "MPEG-1/2 Video", "MPV", CODEC_VIDEO, 90000, NULL },
+    { CODEC_MPEG4_VIDEO, "MPEG-4 Video", "MP4V-ES", CODEC_VIDEO, 90000, mpeg4_inspect },
+    { CODEC_MPEG1_VIDEO, "MPEG-1/2 Video", "MPV", CODEC_VIDEO, 90000, mpeg1_inspect },
     { CODEC_MJPEG, "M-JPEG", "JPEG", CODEC_VIDEO, 90000, NULL },
     { CODEC_OPUS, "Opus", "opus", CODEC_AUDIO, 48000, NULL },
     { CODEC_VORBIS, "Vorbis", "VORBIS", CODEC_AUDIO, 0, NULL },

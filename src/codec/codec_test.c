@@ -118,11 +118,28 @@ static void keyframes_are_seen_in_the_first_bytes(void **state)
         { "VP9 upper layer, 15-bit id", BYTES("\xa8\x92\x12\x02\x00"), CODEC_VP9, false },
         { "VP9 layers cut short", BYTES("\xa8\x92\x12"), CODEC_VP9, false },
         { "VP9 layers without id", BYTES("\x28\x02"), CODEC_VP9, false },
+        { "VP9 key, and its frame says so", BYTES("\x08\x82\x49\x83"), CODEC_VP9, true },
+        { "VP9 key, and its frame does not", BYTES("\x08\x86\0"), CODEC_VP9, false },
+        { "VP9 key, frame shows another", BYTES("\x88\x01\x88"), CODEC_VP9, false },
+        { "VP9 key, third profile", BYTES("\x08\xb0"), CODEC_VP9, true },
+        { "VP9 key, third profile, inter", BYTES("\x08\xb2"), CODEC_VP9, false },
         { "AV1 new sequence", BYTES("\x18\x0a"), CODEC_AV1, true },
         { "AV1 inside a sequence", BYTES("\x10\x0a"), CODEC_AV1, false },
         { "AV1 goes on", BYTES("\x98\x0a"), CODEC_AV1, false },
         { "H264 IDR", BYTES("\x65\x88"), CODEC_H264, true },
         { "H265 IDR", BYTES("\x26\x01"), CODEC_H265, true },
+        { "MPEG-4 I-VOP", BYTES("\0\0\1\xb6\x10"), CODEC_MPEG4_VIDEO, true },
+        { "MPEG-4 P-VOP", BYTES("\0\0\1\xb6\x50"), CODEC_MPEG4_VIDEO, false },
+        { "MPEG-4 sequence", BYTES("\0\0\1\xb0\x01"), CODEC_MPEG4_VIDEO, true },
+        { "MPEG-4 group, then I-VOP", BYTES("\0\0\1\xb3\0\0\0\1\xb6\x10"), CODEC_MPEG4_VIDEO,
+          true },
+        { "MPEG-4 I-VOP, goes on", BYTES("a\0\0\1\xb6\x10"), CODEC_MPEG4_VIDEO, false },
+        { "MPEG-2 I", BYTES("\0\0\0\0\0\0\1\0\0\x08"), CODEC_MPEG1_VIDEO, true },
+        { "MPEG-2 P", BYTES("\0\0\0\0\0\0\1\0\0\x10"), CODEC_MPEG1_VIDEO, false },
+        { "MPEG-2 I, extension", BYTES("\4\0\0\0\0\0\0\0\0\0\1\0\0\x08"), CODEC_MPEG1_VIDEO, true },
+        { "MPEG-2 sequence", BYTES("\0\0\0\0\0\0\1\xb3\0"), CODEC_MPEG1_VIDEO, true },
+        { "MPEG-2 slice", BYTES("\0\0\0\0\0\0\1\1\0"), CODEC_MPEG1_VIDEO, false },
+        { "MPEG-2 header alone", BYTES("\4\0\0\0\0\0\0\0"), CODEC_MPEG1_VIDEO, false },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         unsigned flags = codec_get(cases[i].codec)->inspect(cases[i].payload);
@@ -133,7 +150,7 @@ static void keyframes_are_seen_in_the_first_bytes(void **state)
 static void every_frame_of_the_others_may_be_begun_with(void **state)
 {
     for (unsigned id = 0; id < CODEC_COUNT; id++) {
-        bool has_keyframes = id >= CODEC_AV1 && id <= CODEC_H264;
+        bool has_keyframes = id >= CODEC_AV1 && id <= CODEC_MPEG1_VIDEO;
         CHECK((codec_get(id)->inspect != NULL) == has_keyframes, codec_get(id)->name);
         if (has_keyframes)
             CHECK(codec_get(id)->inspect((struct span){ 0 }) == 0, codec_get(id)->name);

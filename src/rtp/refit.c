@@ -1,6 +1,7 @@
 #include "rtp/refit.h"
 
 #include "base/check.h"
+#include "rtp/au_header.h"
 #include "rtp/refit_internal.h"
 
 /* RFC 3550, appendix A.1: a number further behind than this is a sender's new beginning. */
@@ -111,9 +112,9 @@ void refit_end_cut(struct refit_call *call, struct span bytes, bool marker)
     give_open_part(call, rest, marker);
 }
 
-static void take_whole(struct refit_call *call)
+void refit_take_whole(struct refit_call *call)
 {
-    if (call->payload.len > call->refit->max_payload) {
+    if (call->payload.len > call->refit->max_payload && !call->refit->passes_large) {
         call->refit->dropped++;
         return;
     }
@@ -122,20 +123,25 @@ static void take_whole(struct refit_call *call)
     refit_give_view(call, call->payload, call->marker);
 }
 
+void refit_begin_audio(struct refit *refit)
+{
+    refit->in_frame = refit->is_key = false;
+    refit_mark_keyframe(refit);
+}
+
 /* Each part is a frame of its own; the marker means that sound follows silence. */
 static void take_samples(struct refit_call *call)
 {
     struct refit *refit = call->refit;
     struct span   rest = call->payload;
     if (rest.len <= refit->max_payload || refit->tick_bytes == 0) {
-        take_whole(call);
+        refit_take_whole(call);
         return;
     }
     size_t ticks = refit->max_payload / refit->tick_bytes;
     for (bool marker = call->marker; rest.len; marker = false) {
         struct span part = span_first(rest, ticks * refit->tick_bytes);
-        refit->in_frame = refit->is_key = false;
-        refit_mark_keyframe(refit);
+        refit_begin_audio(refit);
         refit_give_view(call, part, marker);
         refit->ticks += (uint32_t)ticks;
         rest = span_skip(rest, part.len);
@@ -147,18 +153,37 @@ static const struct rule {
     void (*take)(struct refit_call *call);
     uint16_t tick_bytes;
 } rules[CODEC_COUNT] = {
-    [CODEC_H264] = { refit_take_h264, 0 }, [CODEC_H265] = { refit_take_h265, 0 },
-    [CODEC_VP8] = { refit_take_vp8, 0 },   [CODEC_VP9] = { refit_take_vp9, 0 },
-    [CODEC_AV1] = { refit_take_av1, 0 },   [CODEC_G711] = { take_samples, 1 },
-    [CODEC_G722] = { take_samples, 1 },    [CODEC_LPCM] = { take_samples, 0 },
+    [CODEC_H264] = { refit_take_h264, 0 },
+    [CODEC_H265] = { refit_take_h265, 0 },
+    [CODEC_VP8] = { refit_take_vp8, 0 },
+    [CODEC_VP9] = { refit_take_vp9, 0 },
+    [CODEC_AV1] = { refit_take_av1, 0 },
+    [CODEC_G711] = { take_samples, 1 },
+    [CODEC_G722] = { take_samples, 1 },
+    [CODEC_LPCM] = { take_samples, 0 },
+    [CODEC_MJPEG] = { refit_take_mjpeg, 0 },
+    [CODEC_MPEG4_VIDEO] = { refit_take_mpeg4_video, 0 },
+    [CODEC_MPEG4_AUDIO] = { refit_take_mpeg4_audio, 0 },
 };
 
 void refit_init(struct refit *refit, enum codec_id codec, size_t max_payload)
 {
-    ASSERT(max_payload >= REFIT_MIN_PAYLOAD && max_payload <= REFIT_MAX_PAYLOAD);
+    ASSERT(max_payload >= REFIT_MIN_PAYLOAD && max_payload <= REFIT_MAX_UDP_PAYLOAD);
     *refit = (struct refit){ .codec = codec_get(codec),
                              .max_payload = (uint16_t)max_payload,
                              .tick_bytes = rules[codec].tick_bytes };
+    refit_set_audio(refit, &(struct payload_params){ 0 });
+}
+
+void refit_set_audio(struct refit *refit, const struct payload_params *params)
+{
+    refit->frame_ticks = payload_frame_ticks(params);
+    refit->au_header = au_header_format(params);
+}
+
+void refit_pass_large(struct refit *refit)
+{
+    refit->passes_large = true;
 }
 
 void refit_set_tick_bytes(struct refit *refit, unsigned bytes)
@@ -220,5 +245,5 @@ void refit_packet(struct refit *refit, const struct rtp_header *packet,
     if (rules[refit->codec->id].take)
         rules[refit->codec->id].take(&call);
     else
-        take_whole(&call);
+        refit_take_whole(&call);
 }

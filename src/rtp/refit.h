@@ -4,7 +4,9 @@
  * What fits passes as it is, as a view. What is too large is cut anew: its bytes flow on from part
  * to part, all of exactly `max_payload` bytes, only a unit's last one shorter, so that the parts
  * of a frame go out in one UDP_SEGMENT call. A unit is a NAL unit (RFC 6184, RFC 7798), a VP8
- * frame (RFC 7741), a VP9 layer frame (RFC 9628) or an AV1 temporal unit.
+ * frame (RFC 7741), a VP9 layer frame (RFC 9628), an AV1 temporal unit, a JPEG (RFC 2435) or a
+ * picture of MPEG-4 Visual (RFC 6416). Frames of MPEG-4 Audio (RFC 3640) are spread over packets of
+ * their own, and samples are cut between two ticks.
  *
  * H264 and H265: parameter sets and SEI are held back and go out in one aggregate in front of the
  * next slice; a keyframe that brings no sets gets those that are known. Access unit delimiters
@@ -23,10 +25,12 @@
 
 #include "base/span.h"
 #include "codec/codec.h"
+#include "rtp/payload_params.h"
 #include "rtp/rtp.h"
 
 enum {
-    REFIT_MAX_PAYLOAD = 1156, /* 1200 - 12 RTP header - 16 extensions - 16 tag */
+    REFIT_MAX_PAYLOAD = 1156,     /* of WebRTC: 1200 - 12 RTP header - 16 extensions - 16 tag */
+    REFIT_MAX_UDP_PAYLOAD = 1460, /* of any: 1500 - 20 - 8 - 12 RTP header */
     REFIT_MIN_PAYLOAD = 64,
     REFIT_PARAM_TYPES = 3,  /* VPS, SPS, PPS */
     REFIT_MAX_PARAMS = 512, /* bytes remembered of each type; a large SPS has 100 */
@@ -34,7 +38,7 @@ enum {
 };
 
 struct refit_part {
-    struct span payload;         /* 1..max_payload bytes */
+    struct span payload;         /* 1..max_payload bytes; more only after refit_pass_large() */
     bool        is_own;          /* in memory from reserve(); else a view into the packet given */
     bool        marker;          /* of video: the last part of its frame */
     bool        starts_frame;    /* of audio and data: every part */
@@ -63,11 +67,14 @@ struct refit_params {
 
 /** Only `dropped` and `orphans` are for others to read. */
 struct refit {
-    const struct codec *codec;
-    uint16_t            max_payload;
-    uint16_t            tick_bytes; /* 0: can't be cut */
-    uint32_t            dropped;    /* packets or units too large or too broken to be made fit */
-    uint32_t            orphans; /* packets too late, twice, or of a unit that a loss has broken */
+    const struct codec      *codec;
+    uint16_t                 max_payload;
+    uint16_t                 tick_bytes; /* 0: can't be cut */
+    bool                     passes_large;
+    uint32_t                 frame_ticks; /* of MPEG-4 Audio */
+    struct payload_au_header au_header;
+    uint32_t                 dropped; /* packets or units too large or too broken to be made fit */
+    uint32_t orphans; /* packets too late, twice, or of a unit that a loss has broken */
 
     bool     has_packets;
     uint16_t seq; /* of the last packet */
@@ -91,7 +98,7 @@ struct refit {
     uint8_t  head[REFIT_MAX_HEAD]; /* in front of each part but the first */
     uint16_t obu_at;               /* AV1: where the last OBU begins in `open` */
     uint16_t open_len;
-    uint8_t  open[REFIT_MAX_PAYLOAD]; /* between units: SEI that waits, as in an aggregate */
+    uint8_t  open[REFIT_MAX_UDP_PAYLOAD]; /* between units: SEI that waits, as in an aggregate */
 
     /* H264 and H265; bits are 1 << index into `params` */
     uint8_t             params_new;   /* came in band, not given out yet */
@@ -100,7 +107,7 @@ struct refit {
     struct refit_params params[REFIT_PARAM_TYPES];
 };
 
-/** REFIT_MIN_PAYLOAD <= max_payload <= REFIT_MAX_PAYLOAD. */
+/** REFIT_MIN_PAYLOAD <= max_payload <= REFIT_MAX_UDP_PAYLOAD. */
 void refit_init(struct refit *refit, enum codec_id codec, size_t max_payload);
 
 /**
@@ -115,6 +122,15 @@ void refit_set_params(struct refit *refit, const struct span *nals, unsigned cou
  * (too large packets are dropped); G711 and G722 are taken for one channel.
  */
 void refit_set_tick_bytes(struct refit *refit, unsigned bytes);
+
+/** MPEG-4 Audio: its fields and how long a frame is, if they are not the usual ones. */
+void refit_set_audio(struct refit *refit, const struct payload_params *params);
+
+/**
+ * What can't be cut, and would be dropped, passes whole: over UDP it comes in IP fragments, which
+ * is better than not at all.
+ */
+void refit_pass_large(struct refit *refit);
 
 /** The next packet of the track, in the order of arrival. `payload` is borrowed for the call. */
 void refit_packet(struct refit *refit, const struct rtp_header *packet,

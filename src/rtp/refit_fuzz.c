@@ -6,7 +6,8 @@
 enum { HEAD = 2, PACKET_HEAD = 3, MARKER = 1, NEW_TIME = 2, LOSS = 4, LATE = 8, PARAMS = 16 };
 
 static const enum codec_id codecs[] = {
-    CODEC_H264, CODEC_H265, CODEC_VP8, CODEC_VP9, CODEC_AV1, CODEC_G711, CODEC_LPCM, CODEC_OPUS,
+    CODEC_H264, CODEC_H265, CODEC_VP8,   CODEC_VP9,         CODEC_AV1,         CODEC_G711,
+    CODEC_LPCM, CODEC_OPUS, CODEC_MJPEG, CODEC_MPEG4_VIDEO, CODEC_MPEG4_AUDIO,
 };
 
 static bool is_fragment(const struct test_refit *test, struct span payload)
@@ -43,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (in.len < HEAD)
         return 0;
     test_refit_init(&test, codecs[in.p[0] % COUNT(codecs)],
-                    MIN(REFIT_MIN_PAYLOAD + in.p[1] * 5u, (unsigned)REFIT_MAX_PAYLOAD));
+                    MIN(REFIT_MIN_PAYLOAD + in.p[1] * 5u, (unsigned)REFIT_MAX_UDP_PAYLOAD));
     for (in = span_skip(in, HEAD); in.len >= PACKET_HEAD;) {
         uint8_t     flags = in.p[0];
         struct span payload = span_first(span_skip(in, PACKET_HEAD), read_be16(in.p + 1));

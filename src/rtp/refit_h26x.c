@@ -2,14 +2,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "codec/h26x.h"
+#include "rtp/h26x_format.h"
 #include "rtp/refit_internal.h"
-
-enum {
-    FU_START = 0x80,
-    FU_END = 0x40,
-    MAX_HEADER = 2,
-    SIZE = 2, /* in front of each unit of an aggregate */
-};
 
 enum kind {
     KIND_PASSING, /* pictures, filler and what nobody knows */
@@ -37,45 +31,18 @@ static const uint8_t h265_kinds[64] = {
 };
 
 struct family {
-    const uint8_t *kinds; /* by type */
-    struct h26x_units (*units)(struct span payload);
-    void (*join_headers)(uint8_t *header, const uint8_t *other); /* for an aggregate of both */
-    uint8_t header;
-    uint8_t type_shift, type_mask; /* of the header's first byte */
-    uint8_t aggregate, fragment;
+    const struct h26x_format *format;
+    const uint8_t            *kinds; /* by type */
 };
 
 static uint8_t type_of(const struct family *family, struct span nal)
 {
-    return nal.p[0] >> family->type_shift & family->type_mask;
+    return h26x_type(family->format, nal);
 }
 
 static enum kind kind_of(const struct family *family, struct span nal)
 {
     return family->kinds[type_of(family, nal)];
-}
-
-static uint8_t with_type(const struct family *family, uint8_t first, uint8_t type)
-{
-    uint8_t others = (uint8_t) ~(family->type_mask << family->type_shift);
-    return (uint8_t)((first & others) | type << family->type_shift);
-}
-
-/* RFC 6184, section 5.7: forbidden when one is, as important as the most important. */
-static void join_h264_headers(uint8_t *header, const uint8_t *other)
-{
-    enum { F = 0x80, NRI = 0x60 };
-    uint8_t nri = MAX(header[0] & NRI, other[0] & NRI);
-    header[0] = (uint8_t)((header[0] & ~NRI) | (other[0] & F) | nri);
-}
-
-/* RFC 7798, section 4.4.2: forbidden when one is, with the lowest layer and temporal id. */
-static void join_h265_headers(uint8_t *header, const uint8_t *other)
-{
-    enum { F = 0x8000, LAYER = 0x01f8, TID = 0x07 };
-    unsigned a = read_be16(header), b = read_be16(other);
-    unsigned layer = MIN(a & LAYER, b & LAYER), tid = MIN(a & TID, b & TID);
-    write_be16(header, (uint16_t)((a & ~(unsigned)(LAYER | TID)) | (b & F) | layer | tid));
 }
 
 /* Units on their way into an aggregate; one alone goes out as it is. */
@@ -84,14 +51,14 @@ struct aggregate {
     const struct family *family;
     unsigned             count;
     size_t               len;
-    uint8_t              bytes[REFIT_MAX_PAYLOAD];
+    uint8_t              bytes[REFIT_MAX_UDP_PAYLOAD];
 };
 
 static void give_aggregate(struct aggregate *aggregate, bool marker)
 {
     struct span all = { aggregate->bytes, aggregate->len };
     if (aggregate->count == 1)
-        all = span_skip(all, aggregate->family->header + SIZE);
+        all = span_skip(all, aggregate->family->format->header + H26X_UNIT_SIZE);
     if (aggregate->count > 0)
         refit_give_copy(aggregate->call, all, (struct span){ 0 }, marker);
     aggregate->count = 0;
@@ -100,17 +67,17 @@ static void give_aggregate(struct aggregate *aggregate, bool marker)
 static void join_aggregate(struct aggregate *aggregate, struct span nal)
 {
     const struct family *family = aggregate->family;
-    if (aggregate->len + SIZE + nal.len > aggregate->call->refit->max_payload)
+    if (aggregate->len + H26X_UNIT_SIZE + nal.len > aggregate->call->refit->max_payload)
         give_aggregate(aggregate, false);
     if (aggregate->count == 0) {
-        memcpy(aggregate->bytes, nal.p, family->header);
-        aggregate->bytes[0] = with_type(family, nal.p[0], family->aggregate);
-        aggregate->len = family->header;
+        memcpy(aggregate->bytes, nal.p, family->format->header);
+        aggregate->bytes[0] = h26x_with_type(family->format, nal.p[0], family->format->aggregate);
+        aggregate->len = family->format->header;
     }
-    family->join_headers(aggregate->bytes, nal.p);
+    family->format->join_headers(aggregate->bytes, nal.p);
     write_be16(aggregate->bytes + aggregate->len, (uint16_t)nal.len);
-    memcpy(aggregate->bytes + aggregate->len + SIZE, nal.p, nal.len);
-    aggregate->len += SIZE + nal.len;
+    memcpy(aggregate->bytes + aggregate->len + H26X_UNIT_SIZE, nal.p, nal.len);
+    aggregate->len += H26X_UNIT_SIZE + nal.len;
     aggregate->count++;
 }
 
@@ -119,21 +86,21 @@ static bool next_kept(struct span *rest, struct span *nal)
 {
     if (rest->len == 0)
         return false;
-    *nal = (struct span){ rest->p + SIZE, read_be16(rest->p) };
-    *rest = span_skip(*rest, SIZE + nal->len);
+    *nal = (struct span){ rest->p + H26X_UNIT_SIZE, read_be16(rest->p) };
+    *rest = span_skip(*rest, H26X_UNIT_SIZE + nal->len);
     return true;
 }
 
 static void keep(uint8_t *bytes, uint16_t *len, struct span nal)
 {
     write_be16(bytes + *len, (uint16_t)nal.len);
-    memcpy(bytes + *len + SIZE, nal.p, nal.len);
-    *len = (uint16_t)(*len + SIZE + nal.len);
+    memcpy(bytes + *len + H26X_UNIT_SIZE, nal.p, nal.len);
+    *len = (uint16_t)(*len + H26X_UNIT_SIZE + nal.len);
 }
 
 static bool fits_aggregate(const struct refit *refit, const struct family *family, struct span nal)
 {
-    return family->header + SIZE + nal.len <= refit->max_payload;
+    return family->format->header + H26X_UNIT_SIZE + nal.len <= refit->max_payload;
 }
 
 static void join_all(struct aggregate *aggregate, struct span kept)
@@ -226,7 +193,7 @@ static bool keep_param(struct refit *refit, const struct family *family, enum ki
     if (is_added && has_param(params, nal))
         return true;
     size_t len = is_added ? params->len : 0;
-    if (len + SIZE + nal.len > REFIT_MAX_PARAMS || !fits_aggregate(refit, family, nal))
+    if (len + H26X_UNIT_SIZE + nal.len > REFIT_MAX_PARAMS || !fits_aggregate(refit, family, nal))
         return false;
     params->len = (uint16_t)len;
     keep(params->bytes, &params->len, nal);
@@ -240,7 +207,7 @@ static bool keep_sei(struct refit_call *call, const struct family *family, struc
     struct refit *refit = call->refit;
     if (!fits_aggregate(refit, family, nal))
         return false;
-    if (refit->open_len + SIZE + nal.len > REFIT_MAX_PAYLOAD)
+    if (refit->open_len + H26X_UNIT_SIZE + nal.len > REFIT_MAX_UDP_PAYLOAD)
         prepare(call, family, KIND_SEI);
     keep(refit->open, &refit->open_len, nal);
     return true;
@@ -266,16 +233,18 @@ static bool hold_back(struct refit_call *call, const struct family *family, enum
 static void cut_unit(struct refit_call *call, const struct family *family, struct span nal,
                      bool marker)
 {
-    uint8_t first[MAX_HEADER + 1], rest[MAX_HEADER + 1];
-    size_t  len = family->header + 1u;
-    memcpy(rest, nal.p, family->header);
-    rest[0] = with_type(family, nal.p[0], family->fragment);
-    rest[family->header] = type_of(family, nal);
+    uint8_t first[H26X_MAX_HEADER + 1], rest[H26X_MAX_HEADER + 1];
+    size_t  len = family->format->header + 1u;
+    memcpy(rest, nal.p, family->format->header);
+    rest[0] = h26x_with_type(family->format, nal.p[0], family->format->fragment);
+    rest[family->format->header] = type_of(family, nal);
     memcpy(first, rest, len);
-    first[family->header] |= FU_START;
-    struct refit_heads heads = { { first, len }, { rest, len }, family->header, FU_END };
+    first[family->format->header] |= H26X_FU_START;
+    struct refit_heads heads = {
+        { first, len }, { rest, len }, family->format->header, H26X_FU_END
+    };
     refit_begin_cut(call->refit, &heads);
-    refit_end_cut(call, span_skip(nal, family->header), marker);
+    refit_end_cut(call, span_skip(nal, family->format->header), marker);
 }
 
 static void give_unit(struct refit_call *call, const struct family *family, struct span nal,
@@ -296,7 +265,7 @@ static void take_unit(struct refit_call *call, const struct family *family, stru
     struct refit *refit = call->refit;
     enum kind     kind = kind_of(family, nal);
     bool          is_inside = nal.len < call->payload.len;
-    if (nal.len < family->header || (is_inside && kind == KIND_OPAQUE)) {
+    if (nal.len < family->format->header || (is_inside && kind == KIND_OPAQUE)) {
         refit->dropped++;
         return;
     }
@@ -314,7 +283,7 @@ static void take_unit(struct refit_call *call, const struct family *family, stru
 
 static void take_units(struct refit_call *call, const struct family *family)
 {
-    struct h26x_units units = family->units(call->payload);
+    struct h26x_units units = family->format->units(call->payload);
     struct span       nal, next;
     bool              has_next = h26x_next_unit(&units, &next);
     call->refit->dropped += !has_next;
@@ -328,7 +297,7 @@ static void take_units(struct refit_call *call, const struct family *family)
 /* An aggregate without parameter sets passes as it is when it fits. */
 static bool pass_aggregate(struct refit_call *call, const struct family *family)
 {
-    struct h26x_units units = family->units(call->payload);
+    struct h26x_units units = family->format->units(call->payload);
     struct span       nal;
     bool              has_key = false;
     if (call->payload.len > call->refit->max_payload)
@@ -346,11 +315,11 @@ static bool pass_aggregate(struct refit_call *call, const struct family *family)
 
 static void begin_fragments(struct refit_call *call, const struct family *family, size_t head_len)
 {
-    uint8_t     rest[MAX_HEADER + 1];
+    uint8_t     rest[H26X_MAX_HEADER + 1];
     struct span first = span_first(call->payload, head_len);
     memcpy(rest, first.p, head_len);
-    rest[family->header] &= (uint8_t) ~(FU_START | FU_END);
-    struct refit_heads heads = { first, { rest, head_len }, family->header, FU_END };
+    rest[family->format->header] &= (uint8_t) ~(H26X_FU_START | H26X_FU_END);
+    struct refit_heads heads = { first, { rest, head_len }, family->format->header, H26X_FU_END };
     refit_begin_cut(call->refit, &heads);
 }
 
@@ -374,15 +343,15 @@ static void take_fragment(struct refit_call *call, const struct family *family)
 {
     struct refit *refit = call->refit;
     struct span   payload = call->payload;
-    size_t        head_len = family->header + 1u;
+    size_t        head_len = family->format->header + 1u;
     if (payload.len < head_len) {
         refit->dropped++;
         return;
     }
-    uint8_t flags = payload.p[family->header];
-    bool    is_last = (flags & FU_END) || call->marker;
-    if (flags & FU_START)
-        begin_unit(call, family, flags & family->type_mask);
+    uint8_t flags = payload.p[family->format->header];
+    bool    is_last = (flags & H26X_FU_END) || call->marker;
+    if (flags & H26X_FU_START)
+        begin_unit(call, family, flags & family->format->type_mask);
     if (refit->unit == REFIT_NO_UNIT) {
         refit->orphans++;
         return;
@@ -402,39 +371,22 @@ static void take_fragment(struct refit_call *call, const struct family *family)
 
 static void take(struct refit_call *call, const struct family *family)
 {
-    if (call->payload.len < family->header) {
+    if (call->payload.len < family->format->header) {
         call->refit->dropped++;
         return;
     }
     uint8_t type = type_of(family, call->payload);
-    if (type == family->fragment) {
+    if (type == family->format->fragment) {
         take_fragment(call, family);
         return;
     }
     end_unit(call);
-    if (type != family->aggregate || !pass_aggregate(call, family))
+    if (type != family->format->aggregate || !pass_aggregate(call, family))
         take_units(call, family);
 }
 
-static const struct family h264 = {
-    .kinds = h264_kinds,
-    .units = h264_units,
-    .join_headers = join_h264_headers,
-    .header = 1,
-    .type_mask = 0x1f,
-    .aggregate = H264_NAL_STAP_A,
-    .fragment = H264_NAL_FU_A,
-};
-static const struct family h265 = {
-    .kinds = h265_kinds,
-    .units = h265_units,
-    .join_headers = join_h265_headers,
-    .header = 2,
-    .type_shift = 1,
-    .type_mask = 0x3f,
-    .aggregate = H265_NAL_AP,
-    .fragment = H265_NAL_FU,
-};
+static const struct family h264 = { &h264_format, h264_kinds };
+static const struct family h265 = { &h265_format, h265_kinds };
 
 void refit_take_h264(struct refit_call *call)
 {
@@ -451,7 +403,8 @@ void refit_set_params(struct refit *refit, const struct span *nals, unsigned cou
     const struct family *family = refit->codec->id == CODEC_H265 ? &h265 : &h264;
     bool                 is_h26x = refit->codec->id == CODEC_H264 || refit->codec->id == CODEC_H265;
     for (unsigned i = 0; is_h26x && i < count; i++) {
-        enum kind kind = nals[i].len < family->header ? KIND_PASSING : kind_of(family, nals[i]);
+        enum kind kind =
+            nals[i].len < family->format->header ? KIND_PASSING : kind_of(family, nals[i]);
         if (kind >= KIND_VPS && kind <= KIND_PPS)
             (void)keep_param(refit, family, kind, nals[i]);
     }

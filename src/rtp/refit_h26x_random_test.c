@@ -354,7 +354,7 @@ static void discard(struct run *run)
     test_refit_fini(&run->test);
 }
 
-static const size_t limits[] = { 64, 65, 200, REFIT_MAX_PAYLOAD };
+static const size_t limits[] = { 64, 65, 200, REFIT_MAX_PAYLOAD, REFIT_MAX_UDP_PAYLOAD };
 enum { SEEDS = 60 };
 
 static struct run *begin(unsigned seed, unsigned loss)

@@ -350,7 +350,7 @@ static void sets_and_sei_go_in_front_of_the_picture(void **state)
 
 static void only_so_much_sei_waits(void **state)
 {
-    enum { SEI = 61, WAITING = REFIT_MAX_PAYLOAD / (2 + SEI) };
+    enum { SEI = 61, WAITING = REFIT_MAX_UDP_PAYLOAD / (2 + SEI) };
     struct test_refit test;
     is_h265 = false;
     header = 1;

@@ -26,6 +26,15 @@ void refit_take_h265(struct refit_call *call);
 void refit_take_vp8(struct refit_call *call);
 void refit_take_vp9(struct refit_call *call);
 void refit_take_av1(struct refit_call *call);
+void refit_take_mjpeg(struct refit_call *call);
+void refit_take_mpeg4_video(struct refit_call *call);
+void refit_take_mpeg4_audio(struct refit_call *call);
+
+/** As it is, or not at all. */
+void refit_take_whole(struct refit_call *call);
+
+/** The next part begins a frame of its own. */
+void refit_begin_audio(struct refit *refit);
 
 /** Some bytes of the packet as they are. */
 void refit_give_view(struct refit_call *call, struct span payload, bool marker);
