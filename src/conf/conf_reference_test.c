@@ -48,8 +48,8 @@ static void keys_of_objects_have_theirs(void **state)
 {
     static const char *const rows[] = {
         "\n| webrtcICEServers2 | list of objects | `[]` | up to 32 items | ",
-        "\n| webrtcICEServers2[].url | URL | `\"\"` | `stun:`, `turn:`, `turns:`; 1 to 512 bytes "
-        "| ",
+        ("\n| webrtcICEServers2[].url | URL | `\"\"` | `stun:`, `turn:`, `turns:`; 1 to 512 bytes "
+         "| "),
         "\n| webrtcICEServers2[].clientOnly | boolean | `false` |  | ",
     };
     AUTO(buf_fini) struct buf document = { 0 };

@@ -347,8 +347,8 @@ static void webrtc_that_is_off_may_have_gaps(void **state)
         "webrtc: no\nwebrtcAddress: ''",
         "webrtc: no\nwebrtcLocalUDPAddress: ''",
         "webrtc: no\nwebrtcIPsFromInterfaces: no",
-        "webrtcLocalUDPAddress: ''\nwebrtcICEServers2: [{url: 'turn:h'}]\n"
-        "webrtcIPsFromInterfaces: no",
+        ("webrtcLocalUDPAddress: ''\nwebrtcICEServers2: [{url: 'turn:h'}]\n"
+         "webrtcIPsFromInterfaces: no"),
         "webrtcIPsFromInterfaces: no\nwebrtcAdditionalHosts: [example.com]",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -47,6 +47,13 @@ class Client:
         assert status is None or got == status, f"{self.name}: exit {got}\n{self.output[-2000:]}"
         return self.output
 
+    def wait_or_stop(self, timeout: float) -> None:
+        """Whatever it says: for clients that do not always find their end."""
+        try:
+            self.process.wait(patience(timeout))
+        except subprocess.TimeoutExpired:
+            self.stop()
+
     def stop(self) -> None:
         self.process.terminate()
         self.wait(10, status=None)
