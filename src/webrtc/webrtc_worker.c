@@ -45,10 +45,13 @@ struct binding {
     unsigned               home;        /* the worker where it lives */
     int64_t                answered_ns; /* ... elsewhere: when the peer answered a check of its */
     bool                   is_told;     /* to workers that pass on what is ours */
+    unsigned               told;        /* whom last, and when the peer had answered */
+    int64_t                told_ns;
 };
 
 /* As long as consent (RFC 7675, section 5.1). */
 static const int64_t claim_lasts_ns = 30 * NS_PER_S;
+static const int64_t claim_again_ns = 10 * NS_PER_S;
 
 /* A worker tells another whose an address is that it passes on from. */
 struct claim {
@@ -131,6 +134,20 @@ static void on_claim(struct loop *loop, struct mail *mail)
     mem_free(claim);
 }
 
+/* Whoever has passed on what we just heard; again now and then, for an old claim is worth less. */
+static void tell(struct webrtc_worker *worker, struct binding *binding, int64_t answered_ns)
+{
+    bool is_known = binding->told == worker->via && binding->told_ns > 0 &&
+                    answered_ns - binding->told_ns < claim_again_ns;
+    if (worker->via == 0 || is_known)
+        return;
+    send_claim(worker, worker->via,
+               (struct claim){ .peer = binding->peer, .answered_ns = answered_ns });
+    binding->is_told = true;
+    binding->told = worker->via;
+    binding->told_ns = answered_ns;
+}
+
 void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address *peer)
 {
     struct webrtc_worker *worker = session->worker;
@@ -150,11 +167,7 @@ void webrtc_worker_bind(struct webrtc_session *session, const struct udp_address
     }
     list_remove(&binding->in_session);
     list_append(&session->bindings, &binding->in_session); /* the oldest goes first */
-    if (worker->via) {
-        send_claim(worker, worker->via,
-                   (struct claim){ .peer = *peer, .answered_ns = answered_ns });
-        binding->is_told = true;
-    }
+    tell(worker, binding, answered_ns);
 }
 
 void webrtc_worker_unbind(struct webrtc_session *session)

@@ -24,7 +24,7 @@ IDLE_S = 5.0
 JOINING_S = 0.2
 JOINING_APART_MS = 2000 // 64
 SETTLE_S = 1.5
-COUNTED_S = (4.0, 6.0)  # by then caches and pools are full
+COUNTED_S = (4.0, 12.0)  # caches and pools are full by then, and joins hardly count
 
 
 def collect(results: Mapping[str, Sequence[Result]],
