@@ -10,7 +10,7 @@
 #define CNAME "millrace-load"
 
 enum { PADDING_BIT = 0x20, TYPE_MASK = 0x7f };
-_Static_assert((4 + 4 + 2 + sizeof(CNAME) - 1 + 4) / 4 * 4 == WHEP_SDES_SIZE, "as it is written");
+_Static_assert(RTCP_SDES_SIZE(sizeof(CNAME) - 1) == WHEP_SDES_SIZE, "as it is written");
 
 static const struct offered {
     uint8_t  payload_type;

@@ -179,7 +179,7 @@ void rtcp_write_empty_rr(uint32_t ssrc, uint8_t out[RTCP_EMPTY_RR_SIZE])
 
 size_t rtcp_write_sdes(uint32_t ssrc, struct span cname, uint8_t *out)
 {
-    size_t size = rtcp_sdes_size(cname.len);
+    size_t size = RTCP_SDES_SIZE(cname.len);
     size_t text_at = HEADER + SSRC_SIZE + 2;
     ASSERT(cname.len > 0 && cname.len <= RTCP_MAX_CNAME);
     write_header(out, RTCP_SDES, 1, size);

@@ -31,6 +31,9 @@ enum rtcp_feedback_format {
     RTCP_PSFB_APPLICATION = 15, /* REMB */
 };
 
+/** What rtcp_write_sdes() writes: at least one zero behind the CNAME, then a whole word. */
+#define RTCP_SDES_SIZE(cname_len) ((4 + 4 + 2 + (cname_len) + 4) / 4 * 4)
+
 enum {
     RTCP_SR_SIZE = 28,
     RTCP_RR_SIZE = 32,
@@ -39,7 +42,7 @@ enum {
     RTCP_PLI_SIZE = 12,
     RTCP_FIR_SIZE = 20,
     RTCP_MAX_CNAME = 255,
-    RTCP_MAX_SDES_SIZE = 4 + 4 + 2 + RTCP_MAX_CNAME + 3, /* at least one zero, then a whole word */
+    RTCP_MAX_SDES_SIZE = RTCP_SDES_SIZE(RTCP_MAX_CNAME),
     RTCP_MAX_NACKS = 64,
     RTCP_MAX_NACK_SIZE = 12 + 4 * RTCP_MAX_NACKS,
 };
@@ -114,12 +117,6 @@ void rtcp_write_rr(uint32_t ssrc, const struct rtcp_report_block *block, uint8_t
 
 /** A receiver report of one that has nothing to report. */
 void rtcp_write_empty_rr(uint32_t ssrc, uint8_t out[RTCP_EMPTY_RR_SIZE]);
-
-/** How many bytes rtcp_write_sdes() writes. */
-static inline size_t rtcp_sdes_size(size_t cname_len)
-{
-    return (4 + 4 + 2 + cname_len + 4) / 4 * 4;
-}
 
 /**
  * SDES with a CNAME of 1..RTCP_MAX_CNAME bytes, for behind a report: every compound has one.

@@ -276,7 +276,7 @@ static void a_report_goes_with_a_name(void **state)
         memset(out, 0xee, sizeof(out));
         size_t size = rtcp_write_sdes(0x01020304, cases[i].cname, out);
         CHECK(span_equal((struct span){ out, size }, cases[i].want), cases[i].name);
-        CHECK(size == rtcp_sdes_size(cases[i].cname.len) && out[size] == 0xee, cases[i].name);
+        CHECK(size == RTCP_SDES_SIZE(cases[i].cname.len) && out[size] == 0xee, cases[i].name);
     }
     static const uint8_t longest[RTCP_MAX_CNAME] = { 'a' };
     rtcp_write_sr(&sender, out);

@@ -42,7 +42,7 @@ static void on_report_time(void *arg)
 
 #define CNAME "millrace"
 
-enum { MAX_REQUEST = RTCP_EMPTY_RR_SIZE + 4 + 4 + 2 + sizeof(CNAME) + 3 + RTCP_FIR_SIZE };
+enum { MAX_REQUEST = RTCP_EMPTY_RR_SIZE + RTCP_SDES_SIZE(sizeof(CNAME) - 1) + RTCP_FIR_SIZE };
 
 static bool takes_requests(const struct rtsp_session *session, unsigned track)
 {

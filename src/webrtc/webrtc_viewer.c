@@ -13,7 +13,10 @@ enum { FIRST_NUMBERS = 1 << 14 };
 enum { MORE_STARTS = 2 };
 static const int64_t start_over_ns = NS_PER_S;
 
-enum { MAX_RTCP = 1500, REPORT_BYTES = WEBRTC_MAX_TRACKS * (RTCP_SR_SIZE + 24) };
+enum {
+    MAX_RTCP = 1500,
+    REPORT_BYTES = WEBRTC_MAX_TRACKS * (RTCP_SR_SIZE + RTCP_SDES_SIZE(sizeof(WEBRTC_CNAME) - 1)),
+};
 
 void webrtc_viewer_init(struct webrtc_viewer *viewer)
 {
