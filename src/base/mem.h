@@ -19,6 +19,9 @@ void *mem_alloc(size_t size);
 /** `size` bytes of zeros. Never NULL. */
 void *mem_zero(size_t size);
 
+/** The same at a multiple of `alignment`, a power of two. */
+void *mem_zero_aligned(size_t alignment, size_t size);
+
 /** Resized; `p` may be NULL. Never NULL. */
 void *mem_resize(void *p, size_t size);
 

@@ -43,8 +43,10 @@ struct counter_row {
 
 extern const struct counter_row counter_rows[COUNTER_COUNT];
 
+/* In the order of the table: what publishers add to lies in one cache line, what readers do, maybe
+ * on other threads, in the next. */
 struct counters {
-    atomic_uint          refs;
+    _Alignas(64) atomic_uint refs;
     atomic_uint_fast64_t values[COUNTER_COUNT];
 };
 

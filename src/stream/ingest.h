@@ -47,6 +47,7 @@ struct ingest {
     struct counters    *counters; /* of the session */
     struct slab        *slab;     /* NULL: it holds none between turns */
     struct dirty        idle;     /* at the end of a turn: is the slab still needed? */
+    uint32_t            size;     /* of the slab */
     uint32_t            begin;    /* first byte that was not parsed */
     uint32_t            end;      /* behind the last received byte */
     uint32_t            wanted;   /* what the last turn brought: room that the next one may need */

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "rtp/interleaved.h"
 #include "rtp/rtp.h"
 #include "stream/stream_internal.h"
@@ -16,6 +17,9 @@ enum { KEYFRAME_REQUESTS_A_SECOND = 2 };
  * clock that was set back.
  */
 enum { STEPS_BACK = 3 };
+
+/* What on_batch() looks at lies behind the struct reader. */
+enum { READER_BYTES = 4 * CACHE_LINE };
 
 static struct span id_key(const uint64_t *id)
 {
@@ -154,6 +158,17 @@ void stream_deliver(struct stream *stream, const struct batch *batch)
     uint32_t all = batch_all(batch);
     LIST_FOREACH_SAFE (struct reader, reader, &stream->playing, in_stream)
         reader->ops->on_batch(reader, batch, all);
+}
+
+void stream_prefetch(const struct stream *stream)
+{
+    prefetch(stream, offsetof(struct stream, tracks[1]));
+}
+
+/* The first of them; each asks for the next. */
+void stream_prefetch_readers(const struct stream *stream)
+{
+    prefetch(stream->playing.head.next, READER_BYTES);
 }
 
 void stream_publish(struct stream *stream, const struct batch *batch)

@@ -87,6 +87,13 @@ void stream_set_source(struct stream *stream, struct source *source);
 /** Tells all readers and mirrors, and frees it. Accepts NULL. Returns NULL. */
 struct stream *stream_end(struct stream *stream);
 
+/**
+ * A batch will come soon: first call stream_prefetch(), and when something else has been done,
+ * stream_prefetch_readers().
+ */
+void stream_prefetch(const struct stream *stream);
+void stream_prefetch_readers(const struct stream *stream);
+
 /** Gives a frozen batch to everyone. Takes over the caller's reference. */
 void stream_publish(struct stream *stream, const struct batch *batch);
 
