@@ -9,7 +9,7 @@
 #pragma once
 #include <stddef.h>
 
-enum { CACHE_LINE = 64 };
+#include "base/mem.h"
 
 /** `p` may point anywhere. */
 static inline void prefetch(const void *p, size_t size)

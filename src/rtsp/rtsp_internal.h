@@ -100,8 +100,9 @@ struct rtsp_past {
     uint8_t torn_down;   /* sessions */
 };
 
-/* As above. */
+/* As above: the end of `poll`, which libuv looks at, and what follows it share a cache line. */
 struct rtsp_conn {
+    uv_poll_t            poll;
     struct rtsp_session *session;
     struct loop         *loop;
     int                  fd;
@@ -110,7 +111,6 @@ struct rtsp_conn {
     int64_t      heard_ns; /* the last whole request or frame, or the first byte; 0: none yet */
     int          events;   /* that `poll` waits for */
     struct dirty dirty;
-    uv_poll_t    poll;
     struct rtsp_server  *server;
     struct list_node     in_worker; /* server.conns */
     struct slot_id       id;

@@ -96,7 +96,7 @@ void rtsp_publish_start(struct rtsp_session *session, struct path_request *answe
         ssrcs[i] = random_u32();
     session->stream = stream_create(conn->loop->hub, answer->stream,
                                     description_ref(session->description), answer->counters);
-    session->ingest = mem_new(struct ingest);
+    session->ingest = mem_new_aligned(struct ingest);
     ingest_init(session->ingest, conn->loop->hub, session->stream, session->counters, ssrcs);
     session->source.ops = &source_ops;
     for (unsigned i = 0; i < session->track_count; i++)

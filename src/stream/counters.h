@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 /* name, scopes, what it counts; API and metrics take their words from here */
 #define COUNTER_TABLE(ROW)                                                                         \
     ROW(INBOUND_BYTES, "inboundBytes", PATH | SESSION, "bytes of RTP received")                    \
@@ -46,7 +48,7 @@ extern const struct counter_row counter_rows[COUNTER_COUNT];
 /* In the order of the table: what publishers add to lies in one cache line, what readers do, maybe
  * on other threads, in the next. */
 struct counters {
-    _Alignas(64) atomic_uint refs;
+    _Alignas(CACHE_LINE) atomic_uint refs;
     atomic_uint_fast64_t values[COUNTER_COUNT];
 };
 

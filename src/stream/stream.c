@@ -35,7 +35,7 @@ static void drop_unused_mirror(struct dirty *dirty);
 
 struct stream *stream_new(struct hub *hub, uint64_t id, unsigned owner)
 {
-    struct stream *stream = mem_new(struct stream);
+    struct stream *stream = mem_new_aligned(struct stream);
     *stream = (struct stream){ .hub = hub, .id = id, .owner = owner };
     list_init(&stream->playing);
     list_init(&stream->idle);

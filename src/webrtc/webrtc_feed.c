@@ -411,7 +411,7 @@ void webrtc_feed_join(struct webrtc_worker *worker, struct webrtc_viewer *viewer
             webrtc_viewer_on_stream(viewer);
         return;
     }
-    feed = mem_new(struct webrtc_feed);
+    feed = mem_new_aligned(struct webrtc_feed);
     *feed = (struct webrtc_feed){ .reader = { .ops = &feed_ops, .wants_past = true },
                                   .worker = worker,
                                   .stream = stream };
