@@ -47,7 +47,8 @@ enum {
 
 /* Sending: webrtc_send.c */
 
-enum { SEND_PACKETS = 256, SEND_PACKET_BYTES = 1500, SEND_ARENA = SEND_PACKETS * 1280 };
+/* A sweep: many sealed at once cost less each, but the first viewer waits for the last one's. */
+enum { SEND_PACKETS = 128, SEND_PACKET_BYTES = 1500, SEND_ARENA = SEND_PACKETS * 1280 };
 
 struct webrtc_sender {
     struct udp_socket    *socket;
