@@ -263,6 +263,9 @@ static const struct setting path_rows[] = {
       "Readers wait that long for such a source, then get an error." },
     { "sourceRedirect", SET_STRING, PATH(source_redirect), "", ANY, APPLY_RESTART_PATH,
       "Where readers are sent: `/` and the name of a path, or an RTSP URL." },
+    { "useAbsoluteTimestamp", SET_BOOL, PATH(use_absolute_timestamp), "no", ANY,
+      APPLY_NEW_CONNECTIONS, "Readers get the publisher's wall clock, where it sends reports; else "
+      "frames are from when they came." },
     { 0 },
 };
 /* clang-format on */

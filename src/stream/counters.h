@@ -27,6 +27,8 @@
     ROW(OUTBOUND_RTCP, "outboundRTCPPackets", SESSION, "RTCP packets sent")                        \
     ROW(OUTBOUND_RESENT, "outboundRTPPacketsResent", SESSION, "RTP packets asked for again")       \
     ROW(INBOUND_KEYFRAME_REQUESTS, "inboundKeyframeRequests", SESSION, "PLI and FIR")              \
+    ROW(INBOUND_JUMPS, "inboundRTPJumps", SESSION,                                                 \
+        "jumps of sequence numbers and timestamps that readers do not see")                        \
     ROW(OUTBOUND_DISCARDED, "outboundFramesDiscarded", PATH | SESSION,                             \
         "frames that a slow reader did not get")                                                   \
     ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write on connections")             \

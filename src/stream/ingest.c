@@ -34,6 +34,13 @@ static void give_back_idle_slab(struct dirty *dirty)
         drop_slab(ingest);
 }
 
+static void note_order(struct ingest *ingest, unsigned track)
+{
+    uint32_t ordered = stream_description(ingest->stream)->ordered;
+    bool     is_video = ingest->tracks[track].codec->kind == CODEC_VIDEO;
+    ingest->tracks[track].timeline.is_reordered = is_video && !(ordered >> track & 1);
+}
+
 void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
                  struct counters *counters, const uint32_t *ssrcs)
 {
@@ -45,6 +52,8 @@ void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
         ingest->tracks[i].codec = sdp->media[i].codec;
         ingest->tracks[i].clock_rate = sdp->media[i].clock_rate;
         ingest->tracks[i].out_ssrc = ssrcs[i];
+        ingest->tracks[i].timeline.clock_rate = sdp->media[i].clock_rate;
+        note_order(ingest, i);
         stream_track(stream, i)->ssrc = ssrcs[i];
     }
 }
@@ -210,8 +219,10 @@ static void mark_keyframe(struct ingest *ingest, unsigned index, struct span pay
         return;
     }
     unsigned flags = codec->inspect(payload);
-    if (flags & CODEC_HAS_PARAMS)
+    if (flags & CODEC_HAS_PARAMS) {
         params_update(ingest->stream, index, payload);
+        note_order(ingest, index);
+    }
     if (!(flags & CODEC_STARTS_KEYFRAME) || track->is_key)
         return;
     track->is_key = true;
@@ -256,9 +267,13 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
         ingest_count_error(ingest);
         return -EBADMSG;
     }
-    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, loop_now(ingest->hub->loop));
+    int64_t now_ns = loop_now(ingest->hub->loop);
+    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, now_ns);
+    rtp_timeline_packet(&track->timeline, &header, now_ns);
     /* Written once here, in place: readers with the usual channels send the slab as it is. */
     start[1] = (uint8_t)(2 * track_index);
+    write_be16(p + 2, header.seq);
+    write_be32(p + 4, header.ticks);
     write_be32(p + 8, track->out_ssrc);
     struct packet packet = { .p = p,
                              .len = (uint16_t)(len - INTERLEAVED_HEADER),
@@ -266,6 +281,23 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
                              .ticks = header.ticks };
     add_packet(ingest, track_index, &packet, &header);
     return 0;
+}
+
+uint64_t ingest_repairs(const struct ingest *ingest)
+{
+    uint64_t repairs = 0;
+    for (unsigned i = 0; i < ingest->track_count; i++)
+        repairs += ingest->tracks[i].timeline.repairs;
+    return repairs;
+}
+
+void ingest_take_report(struct ingest *ingest, unsigned track, uint64_t ntp, uint32_t ticks)
+{
+    int64_t              now_ns = loop_now(ingest->hub->loop);
+    struct ingest_track *from = &ingest->tracks[track];
+    rtp_receiver_sender_report(&from->receiver, ntp, now_ns);
+    if (ingest->is_absolute && ntp && rtp_timeline_map(&from->timeline, ticks, now_ns, &ticks))
+        stream_set_ntp(ingest->stream, track, ntp, ticks);
 }
 
 static void on_hold_timeout(void *arg);

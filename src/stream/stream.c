@@ -200,7 +200,7 @@ void stream_count_error(struct stream *stream)
 void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_t ticks)
 {
     ASSERT(track < STREAM_MAX_TRACKS);
-    stream->tracks[track].has_ntp = true;
+    stream->tracks[track].has_ntp = stream->tracks[track].is_told = true;
     stream->tracks[track].ntp = ntp;
     stream->tracks[track].ntp_ticks = ticks;
 }

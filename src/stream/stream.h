@@ -68,7 +68,8 @@ struct stream_track {
     uint16_t last_seq;
     uint32_t last_ticks;
     int64_t  last_ns;        /* arrival */
-    bool     has_ntp;        /* the publisher said which wall-clock time a timestamp is */
+    bool     has_ntp;        /* which wall-clock time a timestamp is, ... */
+    bool     is_told;        /* as the publisher said; else as packets have arrived */
     uint64_t ntp;            /* RFC 3550 format */
     uint32_t ntp_ticks;      /* the timestamp at `ntp` */
     uint64_t params_seen[3]; /* hashes of the parameter sets that came last (params.c) */
@@ -100,7 +101,7 @@ void stream_publish(struct stream *stream, const struct batch *batch);
 /** Something that came from its publisher made no sense. */
 void stream_count_error(struct stream *stream);
 
-/** A publisher's sender report: from now on readers' reports follow its clock. */
+/** From now on readers' reports follow the publisher's clock (`useAbsoluteTimestamp`). */
 void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_t ticks);
 
 /** Parameter sets changed: later readers get another description. Takes over the reference. */
