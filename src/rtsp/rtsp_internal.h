@@ -91,6 +91,7 @@ struct rtsp_session {
     struct source source;
     uint8_t       feedback[STREAM_MAX_TRACKS]; /* enum sdp_feedback: what may be said of a track */
     uint8_t       fir_count;
+    bool          is_lost; /* amid rubbish: only a channel of its own begins a frame */
     uint64_t      logged_jumps;
     int64_t       jumps_logged_ns;
 };

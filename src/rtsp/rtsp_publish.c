@@ -174,6 +174,7 @@ static void on_frame(struct rtsp_session *session, const struct interleaved_fram
     bool is_rtcp;
     int  track = rtsp_session_find_channel(session, frame->channel, &is_rtcp);
     session->conn->heard_ns = loop_now(session->conn->loop);
+    session->is_lost = session->is_lost && track < 0;
     if (track >= 0 && !is_rtcp) {
         (void)ingest_take_packet(session->ingest, (unsigned)track, len);
         return;
@@ -196,6 +197,7 @@ static unsigned channels_end(const struct rtsp_session *session)
 static ssize_t pass_over_rubbish(struct rtsp_session *session, struct span in)
 {
     size_t len = interleaved_resync(in, channels_end(session));
+    session->is_lost = true;
     ingest_count_error(session->ingest);
     ingest_skip(session->ingest, len);
     return (ssize_t)len;
@@ -236,6 +238,8 @@ static ssize_t handle_one(struct rtsp_session *session)
     struct interleaved_frame frame;
     if (in.len == 0)
         return -EAGAIN;
+    if (session->is_lost && !interleaved_may_start(in, channels_end(session)))
+        return pass_over_rubbish(session, in);
     ssize_t used = interleaved_parse(in, &frame);
     if (used > 0)
         on_frame(session, &frame, (size_t)used);

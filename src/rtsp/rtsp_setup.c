@@ -102,19 +102,24 @@ static int set_up_track(struct rtsp_conn *conn, struct setup *setup, unsigned in
 
 /* Publishing */
 
-/* Controls are relative to the announced URL, or whole URLs; a lone track may have none. */
-static int find_announced(const struct rtsp_session *session, struct setup *setup)
+/* Is it the session's path, a slash and the control? Either may have a query, or slashes in it. */
+static bool leads_to(const struct rtsp_session *session, struct span url, struct span control)
 {
-    struct span url = setup->request->url;
-    for (unsigned i = 0; i < session->track_count; i++)
-        if (span_is(url, session->controls[i]))
+    struct rtsp_url base;
+    if (url.len <= control.len || url.p[url.len - control.len - 1] != '/' ||
+        !span_equal(span_skip(url, url.len - control.len), control))
+        return false;
+    return rtsp_url_parse(span_first(url, url.len - control.len), &base) == 0 &&
+           span_is(span_from_string(base.path), session->path);
+}
+
+/* Controls are relative to the announced URL, or whole URLs; a lone track may have none. */
+static int find_announced(const struct rtsp_session *session, struct span url)
+{
+    for (unsigned i = 0; i < session->track_count; i++) {
+        struct span control = span_from_string(session->controls[i]);
+        if (span_equal(url, control) || (control.len && leads_to(session, url, control)))
             return (int)i;
-    struct span control;
-    if (rtsp_url_cut_control(&setup->url, &control) == 0 &&
-        span_is(span_from_string(setup->url.path), session->path)) {
-        for (unsigned i = 0; i < session->track_count; i++)
-            if (span_is(control, session->controls[i]))
-                return (int)i;
     }
     return session->track_count == 1 && session->controls[0][0] == '\0' ? 0 : -1;
 }
@@ -125,7 +130,7 @@ static int set_up_publishing(struct rtsp_conn *conn, struct setup *setup)
         return rtsp_refuse(conn, setup->request, 400,
                            "transport header contains a invalid mode (%s)",
                            setup->transport.mode == RTSP_TRANSPORT_PLAY ? "play" : "null");
-    int track = find_announced(conn->session, setup);
+    int track = find_announced(conn->session, setup->request->url);
     if (track < 0)
         return rtsp_refuse(conn, setup->request, 400, "track not found at '%.*s'",
                            SPAN_ARGS(setup->request->url));
