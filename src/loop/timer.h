@@ -2,8 +2,8 @@
  * timer: many timers on one loop, kept in a heap: starting, stopping and freeing one is a plain
  * call, without a handle that must be closed first.
  *
- * Units:   ns of the monotonic clock; the loop wakes in steps of a millisecond, never early. It wakes
- *          for a timer at its latest time only; one that is due runs in whatever turn comes before.
+ * Units:   ns of the monotonic clock; the loop wakes in steps of a millisecond, never early. It
+ * wakes for a timer at its latest time only; one that is due runs in whatever turn comes before.
  * Owner:   embedded in its user's struct; must be stopped before that is freed.
  * Threads: the loop's.
  */
