@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/check.h"
+
 /* The front of `*rest` up to one of `ends`, which stays. */
 static struct span take_until(struct span *rest, const char *ends)
 {
@@ -139,4 +141,58 @@ int url_decode(struct span in, char *out, size_t size)
         out[i] = (char)take_decoded(&in);
     out[len] = '\0';
     return 0;
+}
+
+/* For logs */
+
+/* What ends a URL in a text. */
+static const char url_ends[] = " \t\r\n'\"<>";
+
+/* Of "user:pass@host/..." the part in front of the last '@'; 0: none. */
+static size_t find_userinfo(struct span rest)
+{
+    struct span    url = take_until(&rest, url_ends);
+    const uint8_t *at = url.len > 0 ? memrchr(url.p, '@', url.len) : NULL;
+    return at ? (size_t)(at - url.p) : 0;
+}
+
+/* Of "pass=secret&..." the length of "pass="; 0: it is something else. */
+static size_t find_secret_key(struct span rest)
+{
+    static const char *const keys[] = { "user", "pass", "password", "token", "jwt" };
+    ptrdiff_t                len = span_find(rest, '=');
+    for (size_t i = 0; len >= 0 && i < COUNT(keys); i++) {
+        if (span_is_nocase(span_first(rest, (size_t)len), keys[i]))
+            return (size_t)len + 1;
+    }
+    return 0;
+}
+
+/* What goes with the sign at the front of `*rest` is appended and taken, without what is secret. */
+static void redact_behind(struct buf *out, struct span *rest)
+{
+    size_t shown = 1, hidden = 0;
+    if (span_starts_with(*rest, "://")) {
+        shown = strlen("://");
+        hidden = find_userinfo(span_skip(*rest, shown));
+    } else if (rest->p[0] == '?' || rest->p[0] == '&') {
+        struct span value = span_skip(*rest, 1);
+        shown += find_secret_key(value);
+        value = span_skip(*rest, shown);
+        if (shown > 1)
+            hidden = take_until(&value, "& \t\r\n'\"<>").len;
+    }
+    buf_append(out, span_first(*rest, shown));
+    if (hidden > 0)
+        buf_append_string(out, "***");
+    *rest = span_skip(*rest, shown + hidden);
+}
+
+void url_redact(struct buf *out, struct span text)
+{
+    while (text.len > 0) {
+        buf_append(out, take_until(&text, ":?&"));
+        if (text.len > 0)
+            redact_behind(out, &text);
+    }
 }
