@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import time
 from collections import deque
@@ -41,13 +42,20 @@ class Response:
         return None
 
 
+def basic(account: str) -> str:
+    """The value of an Authorization header for "user:password"."""
+    return f"Basic {base64.b64encode(account.encode()).decode()}"
+
+
 class Rtsp:
     """One connection. Frames that arrive while a response is awaited are kept for read_frame()."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
-                 receive_buffer: int | None = None) -> None:
+                 receive_buffer: int | None = None, account: str | None = None) -> None:
+        """With an account, "user:password", each request has it (Basic)."""
         self.base = f"rtsp://{host}:{port}"
         self.session: str | None = None
+        self.account = account
         self.frames: deque[Frame] = deque()
         self.responses: deque[Response] = deque()
         self._cseq = 0
@@ -88,6 +96,8 @@ class Rtsp:
             all_headers["Session"] = self.session
         if body:
             all_headers["Content-Length"] = str(len(body))
+        if self.account:
+            all_headers["Authorization"] = basic(self.account)
         all_headers |= headers
         head = [f"{method} {self.url(path)} RTSP/1.0"]
         head += [f"{name}: {value}" for name, value in all_headers.items()]
