@@ -148,12 +148,18 @@ int url_decode(struct span in, char *out, size_t size)
 /* What ends a URL in a text. */
 static const char url_ends[] = " \t\r\n'\"<>";
 
-/* Of "user:pass@host/..." the part in front of the last '@'; 0: none. */
-static size_t find_userinfo(struct span rest)
+/* Of "rtsp://user:pass@host/..." what stands behind "//" and before the last '@'. */
+static void redact_user(struct buf *out, struct span *url)
 {
-    struct span    url = take_until(&rest, url_ends);
-    const uint8_t *at = url.len > 0 ? memrchr(url.p, '@', url.len) : NULL;
-    return at ? (size_t)(at - url.p) : 0;
+    const uint8_t *scheme = memmem(url->p, url->len, "://", 3);
+    size_t         shown = scheme ? (size_t)(scheme - url->p) + 3 : 0;
+    struct span    rest = span_skip(*url, shown);
+    const uint8_t *at = rest.len > 0 ? memrchr(rest.p, '@', rest.len) : NULL;
+    if (!at || at == rest.p)
+        return;
+    buf_append(out, span_first(*url, shown));
+    buf_append_string(out, "***");
+    *url = span_skip(rest, (size_t)(at - rest.p));
 }
 
 /* Of "pass=secret&..." the length of "pass="; 0: it is something else. */
@@ -168,31 +174,24 @@ static size_t find_secret_key(struct span rest)
     return 0;
 }
 
-/* What goes with the sign at the front of `*rest` is appended and taken, without what is secret. */
-static void redact_behind(struct buf *out, struct span *rest)
+static void redact_url(struct buf *out, struct span url)
 {
-    size_t shown = 1, hidden = 0;
-    if (span_starts_with(*rest, "://")) {
-        shown = strlen("://");
-        hidden = find_userinfo(span_skip(*rest, shown));
-    } else if (rest->p[0] == '?' || rest->p[0] == '&') {
-        struct span value = span_skip(*rest, 1);
-        shown += find_secret_key(value);
-        value = span_skip(*rest, shown);
-        if (shown > 1)
-            hidden = take_until(&value, "& \t\r\n'\"<>").len;
+    redact_user(out, &url);
+    while (url.len > 0) {
+        buf_append(out, take_until(&url, "?&"));
+        size_t key = url.len > 0 ? find_secret_key(span_skip(url, 1)) : 0;
+        buf_append(out, span_first(url, 1 + key));
+        url = span_skip(url, MIN(1 + key, url.len));
+        if (key > 0 && take_until(&url, "&").len > 0)
+            buf_append_string(out, "***");
     }
-    buf_append(out, span_first(*rest, shown));
-    if (hidden > 0)
-        buf_append_string(out, "***");
-    *rest = span_skip(*rest, shown + hidden);
 }
 
 void url_redact(struct buf *out, struct span text)
 {
     while (text.len > 0) {
-        buf_append(out, take_until(&text, ":?&"));
-        if (text.len > 0)
-            redact_behind(out, &text);
+        redact_url(out, take_until(&text, url_ends));
+        buf_append(out, span_first(text, 1));
+        text = span_skip(text, MIN((size_t)1, text.len));
     }
 }

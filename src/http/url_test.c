@@ -156,8 +156,12 @@ static void logs_hold_no_passwords(void **state)
         { "rtsp://u:p@h/cam?pass=p", "rtsp://***@h/cam?pass=***" },
         { "'rtsp://u:p@h/a' and 'rtsp://v:q@i/b'", "'rtsp://***@h/a' and 'rtsp://***@i/b'" },
         { "Content-Base: rtsp://h/cam?pass=p/\r\nServer: a@b\r\n",
-          "Content-Base: rtsp://h/cam?pass=***\r\nServer: a@b\r\n" },
-        { "rtsp:/u:p@h ? & : ://", "rtsp:/u:p@h ? & : ://" },
+          "Content-Base: rtsp://h/cam?pass=***\r\nServer: ***@b\r\n" },
+        { "u:p@h:8554/cam", "***@h:8554/cam" },
+        { "rtsp:/u:p@h ? & : ://", "***@h ? & : ://" },
+        { "rtsp://h/cam?x=u:p@h&pass=p", "rtsp://***@h&pass=***" },
+        { "a?", "a?" },
+        { "a & b", "a & b" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         AUTO(buf_fini) struct buf out = { 0 };

@@ -51,8 +51,10 @@ class Rtsp:
     """One connection. Frames that arrive while a response is awaited are kept for read_frame()."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
-                 receive_buffer: int | None = None, account: str | None = None) -> None:
-        """With an account, "user:password", each request has it (Basic)."""
+                 receive_buffer: int | None = None, account: str | None = None,
+                 source: str = "") -> None:
+        """With an account, "user:password", each request has it (Basic). It connects from the
+        address `source`."""
         self.base = f"rtsp://{host}:{port}"
         self.session: str | None = None
         self.account = account
@@ -65,6 +67,8 @@ class Rtsp:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(patience(DEFAULT_LIMIT))
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
