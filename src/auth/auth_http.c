@@ -29,9 +29,9 @@ static void on_leave(void *arg)
 static void refuse(const struct check *check)
 {
     const struct auth_request *request = &check->request;
+    struct span                host = httpd_request_host(httpd_request(check->exchange));
     if (request->result == AUTH_DENIED)
-        LOG(check->log, LOG_WARN, "[conn %s] failed to authenticate: %s",
-            httpd_request(check->exchange)->peer_text, request->why);
+        LOG(check->log, LOG_WARN, "%.*s failed to authenticate: %s", SPAN_ARGS(host), request->why);
     httpd_respond_unauthorized(check->exchange,
                                request->result == AUTH_ASK ? AUTH_CHALLENGE_HTTP : NULL);
 }

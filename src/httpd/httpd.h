@@ -103,6 +103,9 @@ struct httpd_request {
 
 const struct httpd_request *httpd_request(const struct httpd_exchange *exchange);
 
+/** Of peer_text the host: in a log, what one client causes again and again is then one line. */
+struct span httpd_request_host(const struct httpd_request *request);
+
 /** For answers in later turns, or from other threads by way of loop_post(). */
 struct slot_id httpd_exchange_id(const struct httpd_exchange *exchange);
 

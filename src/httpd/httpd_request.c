@@ -337,6 +337,13 @@ const struct httpd_request *httpd_request(const struct httpd_exchange *exchange)
     return &exchange->request;
 }
 
+struct span httpd_request_host(const struct httpd_request *request)
+{
+    struct span text = span_from_string(request->peer_text);
+    const void *colon = text.len > 0 ? memrchr(text.p, ':', text.len) : NULL;
+    return colon ? span_first(text, (size_t)((const uint8_t *)colon - text.p)) : text;
+}
+
 struct slot_id httpd_exchange_id(const struct httpd_exchange *exchange)
 {
     return exchange->id;

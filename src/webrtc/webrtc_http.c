@@ -46,19 +46,11 @@ static bool has_type(const struct httpd_request *request, const char *wanted)
     return span_is_nocase(span_trim(first), wanted);
 }
 
-/* Of "host:port" the host. */
-static struct span host_of(const char *peer)
-{
-    const char *colon = strrchr(peer, ':');
-    return (struct span){ (const uint8_t *)peer, colon ? (size_t)(colon - peer) : strlen(peer) };
-}
-
 /* Of no session: it was refused, or there is none yet. */
 static void turn_away(struct webrtc_server *server, struct httpd_exchange *exchange,
                       struct span path, unsigned status, const struct errmsg *why)
 {
-    struct span host = host_of(httpd_request(exchange)->peer_text);
-    /* Without the port: a page that asks again each second is one line in ten of them. */
+    struct span host = httpd_request_host(httpd_request(exchange));
     LOG(&server->log, LOG_INFO, "%.*s can't read from path '%.*s': %s", SPAN_ARGS(host),
         SPAN_ARGS(path), why->text);
     httpd_respond_error(exchange, status, "%s", why->text);
