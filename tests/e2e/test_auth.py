@@ -224,7 +224,7 @@ def test_no_password_is_logged(millrace: Servers, folder: Path) -> None:
         assert secret not in output
 
 
-SLOW = argon2("slow", "-t", "12", "-m", "16", "-p", "1")  # half a second or more, and 64 MB
+SLOW = argon2("slow", "-t", "40", "-m", "16", "-p", "1")  # a second or more, and 64 MB
 
 
 def cpu_ticks(server: Server) -> dict[str, int]:
@@ -247,12 +247,14 @@ def in_background(work: Callable[[], object], count: int) -> list[threading.Thre
 def test_argon2_holds_up_nobody(millrace: Servers) -> None:
     """Neither a running stream nor another client's answer, and no worker computes it."""
     server = millrace("workers: 1\n" + settings(CAMERA, VIEWER, user("slow", SLOW, "read cam")))
-    statuses: list[int] = []
+    computed: list[float] = []
 
     def read_slowly() -> None:
         with Rtsp(account="slow:slow") as client:
             client.socket.settimeout(patience(30))
-            statuses.append(client.request("DESCRIBE", "cam").status)
+            started = time.monotonic()
+            client.expect(200, "DESCRIBE", "cam")
+            computed.append(time.monotonic() - started)
 
     with Publisher("cam", account="camera:pub;p@ss", interval=0.02) as publisher, \
             Rtsp(account="viewer:r#ead&pass") as reader:
@@ -271,16 +273,18 @@ def test_argon2_holds_up_nobody(millrace: Servers) -> None:
                 answers.append(time.monotonic() - started)
         used = {name: ticks - before.get(name, 0) for name, ticks in cpu_ticks(server).items()}
         assert not publisher.was_closed.is_set()
-    assert statuses == [200] * 4
+    assert len(computed) == 4
     assert len(answers) > 5, "it was not slow at all"
-    assert max(gaps) < 0.3 * PATIENCE and max(answers) < 0.3 * PATIENCE
+    assert max(*gaps, *answers) < min(computed) / 2
     on_loops = sum(used[name] for name in before)  # the others are the pool's
     assert sum(used.values()) > 4 * on_loops, used
     server.stop()
 
 
 def test_end_amid_argon2_and_pauses(millrace: Servers) -> None:
-    server = millrace(settings(VIEWER, user("slow", SLOW, "read slow")))
+    """What is being computed is waited for; the limit for an end is not reached by what is usual."""
+    usual = argon2("slow", "-t", "3", "-m", "16", "-p", "1")
+    server = millrace(settings(VIEWER, user("slow", usual, "read slow")))
     clients = [Rtsp(account=account) for account in ("slow:slow", "slow:wrong", "viewer:wrong")]
     for client, path in zip(clients, ("slow", "slow", "cam")):
         client.send_request("DESCRIBE", path)
