@@ -65,7 +65,7 @@ struct path_request {
     void              *asker;   /* its server, for on_answer() when the session has gone */
     char               name[PATH_MAX_NAME + 1];
     bool               is_source;   /* PATH_PUBLISH: by order of the path itself */
-    bool               is_checked;  /* nobody has to be asked who he is: that has been done */
+    bool               is_checked;  /* the asker has been asked already who he is */
     char               tracks[128]; /* PATH_PUBLISH: "2 tracks (H264, Opus)" */
 
     /** On the asker's loop. The request is the callee's, and so are grant and counters in it. */
@@ -121,7 +121,7 @@ void path_registry_close(struct path_registry *registry);
 /** A request of zeros with its question; to be filled in and asked. */
 struct path_request *path_request_new(enum path_question question);
 
-/** Says who asks; unless it `is_checked`, nobody is known to, and nothing is known of him. */
+/** Says who asks. Otherwise, and unless it `is_checked`, it is nobody, from nowhere. */
 void path_request_introduce(struct path_request *request, const struct path_client *client);
 
 /** Frees what is in it too; a grant in it must have been taken or released. */
