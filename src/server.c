@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "auth/auth.h"
@@ -121,7 +120,7 @@ static struct hub_settings make_hub_settings(const struct conf *conf)
 static void start_workers(void)
 {
     const struct conf *conf = server.conf;
-    server.worker_count = conf->workers ? (unsigned)conf->workers : (unsigned)get_nprocs();
+    server.worker_count = conf->workers ? (unsigned)conf->workers : uv_available_parallelism();
     server.worker_count = MIN(server.worker_count, (unsigned)PLACEMENT_MAX_WORKERS);
     server.hub_settings = make_hub_settings(conf);
     server.loops = mem_new_array(struct loop *, server.worker_count + 1);

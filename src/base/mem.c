@@ -28,6 +28,13 @@ void *mem_zero(size_t size)
     return p;
 }
 
+void *mem_zero_aligned(size_t alignment, size_t size)
+{
+    void *p = counted(aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1)));
+    ASSERT(p);
+    return memset(p, 0, size);
+}
+
 void *mem_resize(void *p, size_t size)
 {
     p = counted(realloc(p, size));

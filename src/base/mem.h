@@ -13,11 +13,16 @@
 
 #include "base/auto.h"
 
+enum { CACHE_LINE = 64 };
+
 /** `size` bytes, not cleared. Never NULL. */
 void *mem_alloc(size_t size);
 
 /** `size` bytes of zeros. Never NULL. */
 void *mem_zero(size_t size);
+
+/** The same at a multiple of `alignment`, a power of two. */
+void *mem_zero_aligned(size_t alignment, size_t size);
 
 /** Resized; `p` may be NULL. Never NULL. */
 void *mem_resize(void *p, size_t size);
@@ -35,7 +40,9 @@ char *mem_string(const char *text);
 uint64_t mem_allocations(void);
 
 /** A zeroed object, or an array of them. */
-#define mem_new(type)              ((type *)mem_zero(sizeof(type)))
+#define mem_new(type) ((type *)mem_zero(sizeof(type)))
+/** At the beginning of a cache line, for structs whose first fields each frame needs. */
+#define mem_new_aligned(type)      ((type *)mem_zero_aligned(CACHE_LINE, sizeof(type)))
 #define mem_new_array(type, count) ((type *)mem_zero(sizeof(type) * (size_t)(count)))
 
 DEFINE_AUTO(char *, mem_free)

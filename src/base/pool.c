@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 void pool_init(struct pool *pool, size_t size, size_t keep)
 {
@@ -16,6 +17,7 @@ static void *take_free(struct pool *pool)
     struct pool_item *item = pool->free;
     pool->free = item->next;
     pool->free_count--;
+    prefetch(pool->free, CACHE_LINE);
     return item;
 }
 

@@ -105,6 +105,7 @@ struct conf_path {
     int64_t            source_on_demand_close_after_ns;
     int64_t            max_readers; /* 0: no limit */
     bool               override_publisher;
+    bool               use_absolute_timestamp;
     /* Bit i: row i of the path settings is the entry's own; others are those of the defaults,
      * and what they point at belongs to them. */
     uint64_t           own[CONF_MAX_PATH_SETTINGS / 64];

@@ -66,6 +66,7 @@ static void entries_print_only_what_is_their_own(void **state)
                                "  sourceOnDemandCloseAfter: 10s\n"
                                "  sourceOnDemandStartTimeout: 10s\n"
                                "  sourceRedirect: \"\"\n"
+                               "  useAbsoluteTimestamp: false\n"
                                "paths:\n"
                                "  cam1:\n"
                                "    source: demo\n"

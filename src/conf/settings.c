@@ -234,7 +234,7 @@ static const struct setting global_rows[] = {
       "Proxies whose word on a client's address (`X-Forwarded-For`) is taken." },
     { "workers", SET_INT, GLOBAL(workers), "0",
       COUNT_OF("threads", 0, 256), APPLY_RESTART_PROGRAM,
-      "Threads that move media; 0: one for each core." },
+      "Threads that move media; 0: one for each core that it may use." },
     { "writeQueueSize", SET_POWER_OF_2, GLOBAL(write_queue_size), "512",
       COUNT_OF("frames", 1, 1 << 24), APPLY_NEW_CONNECTIONS,
       "Most frames that may wait for one reader." },
@@ -263,6 +263,9 @@ static const struct setting path_rows[] = {
       "Readers wait that long for such a source, then get an error." },
     { "sourceRedirect", SET_STRING, PATH(source_redirect), "", ANY, APPLY_RESTART_PATH,
       "Where readers are sent: `/` and the name of a path, or an RTSP URL." },
+    { "useAbsoluteTimestamp", SET_BOOL, PATH(use_absolute_timestamp), "no", ANY,
+      APPLY_NEW_CONNECTIONS, "Readers get the publisher's wall clock, where it sends reports; else "
+      "frames are from when they came." },
     { 0 },
 };
 /* clang-format on */

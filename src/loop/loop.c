@@ -9,6 +9,10 @@
 
 enum { WORKER_STACK = 512 * 1024 }; /* no recursion, no large arrays: measured use is 40 KB */
 
+/* How late a timer may be, in whole milliseconds: this part of its delay, and no more than ... */
+enum { SLACK_PART = 64 };
+static const int64_t most_slack_ns = 100 * NS_PER_MS;
+
 void loop_post(struct loop *to, struct mail *mail)
 {
     struct mail *newest = atomic_load_explicit(&to->inbox, memory_order_relaxed);
@@ -53,22 +57,22 @@ static void on_wake(uv_async_t *handle)
 
 static void run_timers(struct loop *loop)
 {
-    int64_t now_ns = loop_now(loop);
     for (struct timer *timer;
-         (timer = timer_heap_first(&loop->timers)) && timer->deadline_ns <= now_ns;) {
+         (timer = timer_heap_first(&loop->timers)) && timer->deadline_ns <= loop_now(loop);) {
         timer_heap_remove(&loop->timers, timer);
         timer->on_timeout(timer->arg);
     }
 }
 
+/* The end of the turn runs what is due. */
 static void on_alarm(uv_timer_t *handle)
 {
     struct loop *loop = handle->data;
     loop->alarm_ns = 0;
-    run_timers(loop);
 }
 
-/* One alarm for all timers, set at most once a turn. */
+/* One alarm for all timers, set at most once a turn, and rarely one that goes off: each costs a
+ * wake-up, and a wait that ends within milliseconds has the kernel program the CPU's own timer. */
 static void set_alarm(struct loop *loop)
 {
     struct timer *first = timer_heap_first(&loop->timers);
@@ -78,13 +82,13 @@ static void set_alarm(struct loop *loop)
         loop->alarm_ns = 0;
         return;
     }
-    if (first->deadline_ns == loop->alarm_ns)
+    if (first->latest_ns == loop->alarm_ns)
         return;
     /* libuv counts whole milliseconds from the time it read when the turn began. */
-    int64_t in_ns = first->deadline_ns - (int64_t)uv_now(&loop->uv) * NS_PER_MS;
+    int64_t in_ns = first->latest_ns - (int64_t)uv_now(&loop->uv) * NS_PER_MS;
     int64_t in_ms = in_ns <= 0 ? 0 : (in_ns + NS_PER_MS - 1) / NS_PER_MS;
     (void)uv_timer_start(&loop->alarm, on_alarm, (uint64_t)in_ms, 0);
-    loop->alarm_ns = first->deadline_ns;
+    loop->alarm_ns = first->latest_ns;
 }
 
 static void flush_dirty(struct loop *loop)
@@ -98,6 +102,7 @@ static void flush_dirty(struct loop *loop)
 static void on_end_of_turn(uv_prepare_t *handle)
 {
     struct loop *loop = handle->data;
+    run_timers(loop);
     flush_dirty(loop);
     set_alarm(loop);
     loop->now_ns = 0;
@@ -203,11 +208,18 @@ int64_t loop_cpu_ns(const struct loop *loop)
     return clock_ns(id);
 }
 
+static int64_t slack_of(int64_t delay_ns)
+{
+    int64_t slack_ns = MAX(MIN(delay_ns / SLACK_PART, most_slack_ns), INT64_C(0));
+    return slack_ns - slack_ns % NS_PER_MS;
+}
+
 void timer_start(struct loop *loop, struct timer *timer, int64_t delay_ns, timer_fn *on_timeout,
                  void *arg)
 {
     /* Always in a later turn: a timer that starts itself anew must not keep the loop. */
     timer->deadline_ns = loop_now(loop) + MAX(delay_ns, INT64_C(1));
+    timer->latest_ns = timer->deadline_ns + MIN(slack_of(delay_ns), INT64_MAX - timer->deadline_ns);
     timer->on_timeout = on_timeout;
     timer->arg = arg;
     timer_heap_put(&loop->timers, timer);

@@ -201,6 +201,22 @@ static void random_timers_fire_once_and_in_time(void **state)
     loop_fini(&loop);
 }
 
+/* A wake-up for each of many timers costs more than what they do. */
+static void a_long_timer_waits_for_the_next_turn(void **state)
+{
+    struct loop        loop;
+    struct alarm_clock clock = { .act = NULL };
+    loop_init(&loop, "test", 1);
+    set(&clock, &loop, 'a', 128 * NS_PER_MS);
+    turn(&loop);
+    assert_int_equal(uv_backend_timeout(&loop.uv), 130);
+    pass(&loop, 127 * NS_PER_MS);
+    check_fired("");
+    pass(&loop, NS_PER_MS); /* something else has woken it up */
+    check_fired("a");
+    loop_fini(&loop);
+}
+
 /* A server that nobody asks anything does not wake up. */
 static void an_idle_loop_waits_for_ever(void **state)
 {
@@ -478,8 +494,8 @@ static void a_threads_cpu_time_is_known(void **state)
 
 TESTS(timers_fire_in_order_and_never_early, a_timer_may_be_set_anew,
       a_timer_that_starts_itself_fires_in_a_later_turn, a_timer_may_stop_and_free_timers,
-      random_timers_fire_once_and_in_time, an_idle_loop_waits_for_ever,
-      now_stands_still_within_a_turn, what_is_dirty_is_flushed_once_at_the_end,
-      a_flush_may_mark_and_clear_others, what_is_left_is_finished_by_another_thread,
-      letters_arrive_in_the_order_of_each_sender, messages_are_causal_among_three,
-      a_thread_has_a_name_and_an_end, a_threads_cpu_time_is_known)
+      random_timers_fire_once_and_in_time, a_long_timer_waits_for_the_next_turn,
+      an_idle_loop_waits_for_ever, now_stands_still_within_a_turn,
+      what_is_dirty_is_flushed_once_at_the_end, a_flush_may_mark_and_clear_others,
+      what_is_left_is_finished_by_another_thread, letters_arrive_in_the_order_of_each_sender,
+      messages_are_causal_among_three, a_thread_has_a_name_and_an_end, a_threads_cpu_time_is_known)

@@ -20,7 +20,7 @@ static void put_at(struct timer_heap *heap, size_t place, struct timer *timer)
 
 static void sift_up(struct timer_heap *heap, size_t place, struct timer *timer)
 {
-    while (place > 1 && heap->items[place / 2]->deadline_ns > timer->deadline_ns) {
+    while (place > 1 && heap->items[place / 2]->latest_ns > timer->latest_ns) {
         put_at(heap, place, heap->items[place / 2]);
         place /= 2;
     }
@@ -31,9 +31,9 @@ static void sift_down(struct timer_heap *heap, size_t place, struct timer *timer
 {
     for (size_t child; (child = place * 2) <= heap->count; place = child) {
         if (child < heap->count &&
-            heap->items[child + 1]->deadline_ns < heap->items[child]->deadline_ns)
+            heap->items[child + 1]->latest_ns < heap->items[child]->latest_ns)
             child++;
-        if (heap->items[child]->deadline_ns >= timer->deadline_ns)
+        if (heap->items[child]->latest_ns >= timer->latest_ns)
             break;
         put_at(heap, place, heap->items[child]);
     }
@@ -60,7 +60,7 @@ void timer_heap_remove(struct timer_heap *heap, struct timer *timer)
     struct timer *last = heap->items[heap->count--];
     if (last == timer)
         return;
-    if (place > 1 && heap->items[place / 2]->deadline_ns > last->deadline_ns)
+    if (place > 1 && heap->items[place / 2]->latest_ns > last->latest_ns)
         sift_up(heap, place, last);
     else
         sift_down(heap, place, last);

@@ -2,7 +2,8 @@
  * timer: many timers on one loop, kept in a heap: starting, stopping and freeing one is a plain
  * call, without a handle that must be closed first.
  *
- * Units:   ns of the monotonic clock; the loop wakes in steps of a millisecond, never early.
+ * Units:   ns of the monotonic clock; the loop wakes in steps of a millisecond, never early. It wakes
+ *          for a timer at its latest time only; one that is due runs in whatever turn comes before.
  * Owner:   embedded in its user's struct; must be stopped before that is freed.
  * Threads: the loop's.
  */
@@ -15,14 +16,15 @@
 typedef void timer_fn(void *arg);
 
 struct timer {
-    int64_t   deadline_ns;
-    size_t    place; /* in the heap, counted from 1; 0: not running */
+    int64_t   deadline_ns; /* when it is due */
+    int64_t   latest_ns;   /* the heap's order */
+    size_t    place;       /* in the heap, counted from 1; 0: not running */
     timer_fn *on_timeout;
     void     *arg;
 };
 
 struct timer_heap {
-    struct timer **items; /* items[1] is the next to fire */
+    struct timer **items; /* items[1] is the next to wake for */
     size_t         count;
     size_t         capacity;
 };
@@ -35,7 +37,7 @@ void timer_heap_put(struct timer_heap *heap, struct timer *timer);
 /** A timer that does not run is left alone. */
 void timer_heap_remove(struct timer_heap *heap, struct timer *timer);
 
-/** The next to fire, or NULL. */
+/** The next to wake for, or NULL. */
 static inline struct timer *timer_heap_first(const struct timer_heap *heap)
 {
     return heap->count ? heap->items[1] : NULL;

@@ -9,18 +9,18 @@ static void check_heap(const struct timer_heap *heap)
 {
     for (size_t i = 1; i <= heap->count; i++) {
         assert_int_equal(heap->items[i]->place, i);
-        assert_true(i == 1 || heap->items[i / 2]->deadline_ns <= heap->items[i]->deadline_ns);
+        assert_true(i == 1 || heap->items[i / 2]->latest_ns <= heap->items[i]->latest_ns);
     }
 }
 
-static void put(struct timer_heap *heap, struct timer *timer, int64_t deadline_ns)
+static void put(struct timer_heap *heap, struct timer *timer, int64_t latest_ns)
 {
-    timer->deadline_ns = deadline_ns;
+    timer->latest_ns = latest_ns;
     timer_heap_put(heap, timer);
     check_heap(heap);
 }
 
-static void the_next_to_fire_stands_first(void **state)
+static void the_next_to_wake_for_stands_first(void **state)
 {
     static const struct {
         const char *name;
@@ -40,8 +40,8 @@ static void the_next_to_fire_stands_first(void **state)
             put(&heap, &timers[k], cases[i].deadlines[k]);
         for (size_t k = 0; k < COUNT(timers); k++) {
             struct timer *first = timer_heap_first(&heap);
-            CHECK(first && first->deadline_ns >= last, cases[i].name);
-            last = first->deadline_ns;
+            CHECK(first && first->latest_ns >= last, cases[i].name);
+            last = first->latest_ns;
             timer_heap_remove(&heap, first);
             CHECK(!timer_is_running(first), cases[i].name);
         }
@@ -84,7 +84,7 @@ static const struct timer *find_first(const struct timer *timers)
 {
     const struct timer *first = NULL;
     for (unsigned i = 0; i < MANY; i++)
-        if (timer_is_running(&timers[i]) && (!first || timers[i].deadline_ns < first->deadline_ns))
+        if (timer_is_running(&timers[i]) && (!first || timers[i].latest_ns < first->latest_ns))
             first = &timers[i];
     return first;
 }
@@ -103,7 +103,7 @@ static void random_changes_keep_the_order(void **state)
         else
             timer_heap_remove(&heap, timer);
         const struct timer *want = find_first(timers), *got = timer_heap_first(&heap);
-        assert_true(want ? got && got->deadline_ns == want->deadline_ns : !got);
+        assert_true(want ? got && got->latest_ns == want->latest_ns : !got);
         most = heap.count > most ? heap.count : most;
     }
     assert_true(most > MANY / 2);
@@ -113,5 +113,5 @@ static void random_changes_keep_the_order(void **state)
     timer_heap_fini(&heap);
 }
 
-TESTS(the_next_to_fire_stands_first, a_timer_that_does_not_run_may_be_removed,
+TESTS(the_next_to_wake_for_stands_first, a_timer_that_does_not_run_may_be_removed,
       a_running_timer_is_moved, random_changes_keep_the_order)

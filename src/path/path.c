@@ -194,6 +194,7 @@ static void grant_publishing(struct path *path, struct path_request *request)
     request->owner = request->home = request->from->index;
     request->grant = path->publisher->grant;
     request->counters = counters_ref(path->counters);
+    request->use_absolute_timestamp = path->conf->use_absolute_timestamp;
     LOG(&path->log, LOG_INFO, "stream is available and online, %s", request->tracks);
     request_answer(request, PATH_OK);
     /* Behind the grant: whoever is told of the stream now asks a worker that has it. */

@@ -81,6 +81,7 @@ struct path_request {
     unsigned         home;     /* loop that the reader is to live on */
     struct slot_id   grant;    /* READ and PUBLISH: to be given back by path_release() */
     struct counters *counters; /* of the path */
+    bool             use_absolute_timestamp; /* PATH_PUBLISH: the setting */
 
     /* main's */
     struct list_node      waiting;

@@ -98,13 +98,14 @@ struct refit {
     uint8_t  head[REFIT_MAX_HEAD]; /* in front of each part but the first */
     uint16_t obu_at;               /* AV1: where the last OBU begins in `open` */
     uint16_t open_len;
-    uint8_t  open[REFIT_MAX_UDP_PAYLOAD]; /* between units: SEI that waits, as in an aggregate */
 
     /* H264 and H265; bits are 1 << index into `params` */
     uint8_t             params_new;   /* came in band, not given out yet */
     uint8_t             params_given; /* in front of this frame */
     uint8_t             params_begun; /* came since the last picture: another one is added */
     struct refit_params params[REFIT_PARAM_TYPES];
+
+    uint8_t open[REFIT_MAX_UDP_PAYLOAD]; /* between units: SEI that waits, as in an aggregate */
 };
 
 /** REFIT_MIN_PAYLOAD <= max_payload <= REFIT_MAX_UDP_PAYLOAD. */

@@ -28,7 +28,7 @@ static void set_events(struct rtsp_conn *conn)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    mem_free(handle->data);
+    mem_free(CONTAINER_OF((uv_poll_t *)handle, struct rtsp_conn, poll));
 }
 
 /* Leaves the loop; the socket is the caller's. */
@@ -349,7 +349,7 @@ static void on_socket_error(struct rtsp_conn *conn)
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
-    struct rtsp_conn *conn = poll->data;
+    struct rtsp_conn *conn = CONTAINER_OF(poll, struct rtsp_conn, poll);
     if (status < 0) {
         on_socket_error(conn);
         return;
@@ -426,7 +426,7 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
         drop_seed(loop, seed);
         return;
     }
-    struct rtsp_conn *conn = mem_new(struct rtsp_conn);
+    struct rtsp_conn *conn = mem_new_aligned(struct rtsp_conn);
     *conn = (struct rtsp_conn){ .server = seed->server,
                                 .loop = loop,
                                 .fd = seed->fd,
@@ -451,7 +451,6 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
 
     conn->id = slots_add(loop->slots, conn);
     list_append(&conn->server->conns[loop->index], &conn->in_worker);
-    conn->poll.data = conn;
     set_events(conn);
     if (!is_moved) {
         LOG(&conn->log, LOG_INFO, "opened");

@@ -92,6 +92,8 @@ struct rtsp_session {
     struct source source;
     uint8_t       feedback[STREAM_MAX_TRACKS]; /* enum sdp_feedback: what may be said of a track */
     uint8_t       fir_count;
+    uint64_t      logged_jumps;
+    int64_t       jumps_logged_ns;
 };
 
 /* What a connection remembers wherever it lives. */
@@ -102,8 +104,9 @@ struct rtsp_past {
     char    nonce[AUTH_NONCE]; /* of the digest that was asked for; empty: none was */
 };
 
-/* As above. */
+/* As above: the end of `poll`, which libuv looks at, and what follows it share a cache line. */
 struct rtsp_conn {
+    uv_poll_t            poll;
     struct rtsp_session *session;
     struct loop         *loop;
     int                  fd;
@@ -112,7 +115,6 @@ struct rtsp_conn {
     int64_t      heard_ns; /* the last whole request or frame, or the first byte; 0: none yet */
     int          events;   /* that `poll` waits for */
     struct dirty dirty;
-    uv_poll_t    poll;
     struct rtsp_server  *server;
     struct list_node     in_worker; /* server.conns */
     struct slot_id       id;

@@ -1,8 +1,10 @@
 /* The publishing side of a session. */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "rtp/interleaved.h"
@@ -11,6 +13,24 @@
 
 /* Then others have their turn: a keyframe of a large stream comes in several. */
 enum { RECEIVE_A_TURN = 256 * 1024 };
+
+/* A fault that stays is told of so often. */
+static const int64_t jumps_told_ns = 60 * NS_PER_S;
+
+static void tell_of_jumps(struct rtsp_session *session, int64_t now_ns)
+{
+    uint64_t jumps = ingest_repairs(session->ingest);
+    counters_set(session->counters, COUNTER_INBOUND_JUMPS, jumps);
+    bool is_time = !session->logged_jumps || now_ns - session->jumps_logged_ns >= jumps_told_ns;
+    if (jumps == session->logged_jumps || !is_time)
+        return;
+    LOG(&session->log, LOG_WARN,
+        "the publisher's timestamps or sequence numbers have jumped (%" PRIu64
+        " times by now); readers' go on",
+        jumps);
+    session->logged_jumps = jumps;
+    session->jumps_logged_ns = now_ns;
+}
 
 /* Receiver reports: loss and jitter, as the publisher's congestion control wants to know. */
 static void on_report_time(void *arg)
@@ -35,6 +55,7 @@ static void on_report_time(void *arg)
         counters_add(session->counters, COUNTER_OUTBOUND_RTCP, 1);
     }
     counters_set(session->counters, COUNTER_INBOUND_LOST, lost);
+    tell_of_jumps(session, now_ns);
     rtsp_conn_mark(conn);
 }
 
@@ -96,8 +117,9 @@ void rtsp_publish_start(struct rtsp_session *session, struct path_request *answe
         ssrcs[i] = random_u32();
     session->stream = stream_create(conn->loop->hub, answer->stream,
                                     description_ref(session->description), answer->counters);
-    session->ingest = mem_new(struct ingest);
+    session->ingest = mem_new_aligned(struct ingest);
     ingest_init(session->ingest, conn->loop->hub, session->stream, session->counters, ssrcs);
+    session->ingest->is_absolute = answer->use_absolute_timestamp;
     session->source.ops = &source_ops;
     for (unsigned i = 0; i < session->track_count; i++)
         if (takes_requests(session, i))
@@ -131,10 +153,7 @@ static void on_sender_report(struct rtsp_session *session, unsigned track,
     struct rtcp_sender_info info;
     if (rtcp_parse_sender_info(packet, &info) < 0)
         return;
-    struct rtp_receiver *receiver = &session->ingest->tracks[track].receiver;
-    rtp_receiver_sender_report(receiver, info.ntp, loop_now(session->conn->loop));
-    if (info.ntp)
-        stream_set_ntp(session->stream, track, info.ntp, info.ticks);
+    ingest_take_report(session->ingest, track, info.ntp, info.ticks);
 }
 
 static void on_rtcp(struct rtsp_session *session, unsigned track, struct span compound)

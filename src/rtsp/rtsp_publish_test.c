@@ -31,11 +31,11 @@ static void forget(struct buf *buf)
 }
 
 /* The first packets of each track, which reports follow, have come already. */
-static void trial_open(struct trial *trial)
+static void trial_open_with(struct trial *trial, const char *settings)
 {
     AUTO(buf_fini) struct buf sent = { 0 }, wanted = { 0 };
     memset(trial, 0, sizeof(*trial));
-    test_rtsp_open(&trial->test, test_rtsp_conf(""));
+    test_rtsp_open(&trial->test, test_rtsp_conf(settings));
     test_peer_publish(&trial->publisher, &trial->test, TEST_WORKER);
     test_peer_read(&trial->reader, &trial->test, TEST_WORKER);
     write_packets(trial, "Va", &sent, &wanted);
@@ -44,6 +44,11 @@ static void trial_open(struct trial *trial)
     assert_true(
         span_equal(span_first(buf_span(&trial->reader.frames), wanted.len), buf_span(&wanted)));
     forget(&trial->reader.frames);
+}
+
+static void trial_open(struct trial *trial)
+{
+    trial_open_with(trial, "");
 }
 
 static void trial_close(struct trial *trial)
@@ -246,13 +251,13 @@ static void both_sides_get_reports(void **state)
 }
 
 /* From a publisher's sender report to those that readers get: wall-clock time and timestamp. */
-static void the_publishers_clock_reaches_readers(void **state)
+static void check_clock(const char *settings, uint64_t want)
 {
     static const uint8_t report[] = { '$',  11,   0,    28,   0x80, 200,  0, 6, 0xde, 0xad, 0xbe,
                                       0xef, 0xe0, 0x01, 0x02, 0x03, 0x40, 0, 0, 0,    0,    0,
                                       0,    0,    0,    0,    0,    1,    0, 0, 0,    20 };
     struct trial         trial;
-    trial_open(&trial);
+    trial_open_with(&trial, settings);
     test_peer_send(&trial.publisher, (struct span){ report, sizeof(report) });
     test_rtsp_settle(&trial.test);
     test_clock_advance(3 * NS_PER_S);
@@ -260,11 +265,17 @@ static void the_publishers_clock_reaches_readers(void **state)
     /* The newest packet had timestamp 0, as the report says, three seconds ago. */
     const uint8_t *p = trial.reader.frames.p + INTERLEAVED_HEADER;
     assert_int_equal(read_be32(p + 4), test_rtsp_ssrc(TEST_VIDEO));
-    assert_int_equal(read_be32(p + 8), 0xe0010203 + 3);
-    assert_in_range(read_be32(p + 12), 0x40000000 - 1000, 0x40000000 + 1000);
+    uint64_t ntp = (uint64_t)read_be32(p + 8) << 32 | read_be32(p + 12);
+    assert_in_range(ntp - want + 1000, 0, 2000); /* 2^-32 s */
     assert_int_equal(read_be32(p + 16), 3 * 90000);
     assert_int_equal(read_be32(p + 20), 1);
     trial_close(&trial);
+}
+
+static void the_publishers_clock_reaches_readers_that_want_it(void **state)
+{
+    check_clock("pathDefaults: {useAbsoluteTimestamp: yes}", UINT64_C(0xe001020640000000));
+    check_clock("", rtcp_ntp_from_ns(clock_wall_ns() + 3 * NS_PER_S));
 }
 
 /* A publisher of H264 and Opus whose video has these lines; it has sent a frame of each. */
@@ -428,5 +439,6 @@ static void several_take_over_at_once(void **state)
 TESTS(packets_and_requests_may_be_cut_anywhere, recording_may_begin_and_end_anywhere,
       rubbish_between_packets_is_passed_over, what_was_sent_before_the_end_arrives,
       who_is_to_be_closed_publishes_nothing_more, both_sides_get_reports,
-      the_publishers_clock_reaches_readers, keyframes_are_asked_for_where_that_was_announced,
-      each_request_by_fir_is_a_new_one, the_newest_publisher_wins, several_take_over_at_once)
+      the_publishers_clock_reaches_readers_that_want_it,
+      keyframes_are_asked_for_where_that_was_announced, each_request_by_fir_is_a_new_one,
+      the_newest_publisher_wins, several_take_over_at_once)

@@ -7,7 +7,7 @@
 
 struct rtsp_session *rtsp_session_create(struct rtsp_conn *conn)
 {
-    struct rtsp_session *session = mem_new(struct rtsp_session);
+    struct rtsp_session *session = mem_new_aligned(struct rtsp_session);
     *session = (struct rtsp_session){ .conn = conn, .counters = counters_create() };
     random_hex128(session->id);
     log_context_init(&session->log, "[session %.8s]", session->id);

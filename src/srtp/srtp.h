@@ -68,6 +68,9 @@ struct srtp_keys *srtp_keys_destroy(struct srtp_keys *keys);
 
 DEFINE_AUTO(struct srtp_keys *, srtp_keys_destroy)
 
+/** srtp_seal() will use them soon. */
+void srtp_keys_prefetch(const struct srtp_keys *keys);
+
 /** What srtp_seal() appends. */
 size_t srtp_tag_len(const struct srtp_keys *keys);
 

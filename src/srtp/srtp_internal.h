@@ -46,8 +46,8 @@ struct srtp_session {
 
 struct srtp_keys {
     const struct srtp_profile_info *info;
+    struct srtp_mb_keys            *mb; /* RTP's tables, behind this struct; NULL: none */
     struct srtp_session             rtp, rtcp;
-    struct srtp_mb_keys            *mb;     /* RTP's tables, behind this struct; NULL: none */
     void                           *memory; /* that this struct and the tables lie in */
     size_t                          size;
 };

@@ -28,6 +28,7 @@ struct batch *batch_take(struct pool *pool)
     batch->received_ns = 0;
     batch->frame_starts = batch->frame_ends = batch->keyframes = 0;
     batch->video = batch->reports = 0;
+    batch->held_bytes = 0;
     return batch;
 }
 
@@ -45,23 +46,13 @@ bool batch_has_room(const struct batch *batch, const struct slab *slab)
 uint32_t batch_add(struct batch *batch, struct slab *slab, const struct packet *packet)
 {
     ASSERT(!batch->is_frozen && batch_has_room(batch, slab));
-    if (!holds_slab(batch, slab))
+    if (!holds_slab(batch, slab)) {
+        batch->held_bytes += slab_is_unshared(slab) ? slab->size : 0;
         batch->slabs[batch->slab_count++] = slab_ref(slab);
+    }
     batch->packets[batch->packet_count] = *packet;
     batch->bytes += INTERLEAVED_HEADER + packet->len;
     return UINT32_C(1) << batch->packet_count++;
-}
-
-/* Batches share a slab only with their neighbours: each has its own in the order of filling. */
-size_t batch_newly_held(const struct batch *batch, const struct batch *before)
-{
-    const struct slab *last =
-        before && before->slab_count ? before->slabs[before->slab_count - 1] : NULL;
-    size_t bytes = 0;
-    for (unsigned i = 0; before != batch && i < batch->slab_count; i++)
-        if (batch->slabs[i] != last)
-            bytes += batch->slabs[i]->size;
-    return bytes;
 }
 
 /* What every reader of all tracks would find out anew: which packets touch each other. */

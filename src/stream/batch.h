@@ -74,7 +74,8 @@ struct batch {
     uint32_t         frame_ends;
     uint32_t         keyframes; /* starts of frames with which a decoder can begin */
     uint32_t         video;
-    uint32_t         reports; /* RTCP of our own: belong to no frame */
+    uint32_t         reports;    /* RTCP of our own: belong to no frame */
+    uint32_t         held_bytes; /* of slabs that no other batch held as it was filled */
     struct slab     *slabs[BATCH_MAX_SLABS];
     struct batch_run runs[BATCH_MAX_RUNS];
     struct packet    packets[BATCH_MAX_PACKETS];
@@ -88,9 +89,6 @@ bool batch_has_room(const struct batch *batch, const struct slab *slab);
 
 /** Appends a view; takes a reference of `slab` when it is the first from there. Returns its bit. */
 uint32_t batch_add(struct batch *batch, struct slab *slab, const struct packet *packet);
-
-/** Bytes of the slabs that it holds and the one `before` it does not; `before` may be NULL. */
-size_t batch_newly_held(const struct batch *batch, const struct batch *before);
 
 /** Ends the filling: from now on it is const. */
 void batch_freeze(struct batch *batch);

@@ -10,7 +10,7 @@ const struct counter_row counter_rows[COUNTER_COUNT] = { COUNTER_TABLE(COUNTER_R
 
 struct counters *counters_create(void)
 {
-    struct counters *counters = mem_new(struct counters);
+    struct counters *counters = mem_new_aligned(struct counters);
     atomic_init(&counters->refs, 1);
     return counters;
 }

@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 /* name, scopes, what it counts; API and metrics take their words from here */
 #define COUNTER_TABLE(ROW)                                                                         \
     ROW(INBOUND_BYTES, "inboundBytes", PATH | SESSION, "bytes of RTP received")                    \
@@ -25,6 +27,8 @@
     ROW(OUTBOUND_RTCP, "outboundRTCPPackets", SESSION, "RTCP packets sent")                        \
     ROW(OUTBOUND_RESENT, "outboundRTPPacketsResent", SESSION, "RTP packets asked for again")       \
     ROW(INBOUND_KEYFRAME_REQUESTS, "inboundKeyframeRequests", SESSION, "PLI and FIR")              \
+    ROW(INBOUND_JUMPS, "inboundRTPJumps", SESSION,                                                 \
+        "jumps of sequence numbers and timestamps that readers do not see")                        \
     ROW(OUTBOUND_DISCARDED, "outboundFramesDiscarded", PATH | SESSION,                             \
         "frames that a slow reader did not get")                                                   \
     ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write on connections")             \
@@ -43,8 +47,10 @@ struct counter_row {
 
 extern const struct counter_row counter_rows[COUNTER_COUNT];
 
+/* In the order of the table: what publishers add to lies in one cache line, what readers do, maybe
+ * on other threads, in the next. */
 struct counters {
-    atomic_uint          refs;
+    _Alignas(CACHE_LINE) atomic_uint refs;
     atomic_uint_fast64_t values[COUNTER_COUNT];
 };
 

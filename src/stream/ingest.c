@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/prefetch.h"
 #include "codec/codec.h"
 #include "rtp/interleaved.h"
 #include "stream/params.h"
@@ -19,7 +20,7 @@ static void drop_slab(struct ingest *ingest)
     if (ingest->slab)
         slab_unref(ingest->slab);
     ingest->slab = NULL;
-    ingest->begin = ingest->end = 0;
+    ingest->size = ingest->begin = ingest->end = 0;
 }
 
 /*
@@ -33,6 +34,13 @@ static void give_back_idle_slab(struct dirty *dirty)
         drop_slab(ingest);
 }
 
+static void note_order(struct ingest *ingest, unsigned track)
+{
+    uint32_t ordered = stream_description(ingest->stream)->ordered;
+    bool     is_video = ingest->tracks[track].codec->kind == CODEC_VIDEO;
+    ingest->tracks[track].timeline.is_reordered = is_video && !(ordered >> track & 1);
+}
+
 void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
                  struct counters *counters, const uint32_t *ssrcs)
 {
@@ -44,6 +52,8 @@ void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
         ingest->tracks[i].codec = sdp->media[i].codec;
         ingest->tracks[i].clock_rate = sdp->media[i].clock_rate;
         ingest->tracks[i].out_ssrc = ssrcs[i];
+        ingest->tracks[i].timeline.clock_rate = sdp->media[i].clock_rate;
+        note_order(ingest, i);
         stream_track(stream, i)->ssrc = ssrcs[i];
     }
 }
@@ -82,6 +92,7 @@ static void change_slab(struct ingest *ingest, bool is_large)
     counters_add(ingest->hub->counters, COUNTER_COPIED_BYTES, rest);
     drop_slab(ingest);
     ingest->slab = fresh;
+    ingest->size = fresh->size;
     ingest->end = rest;
 }
 
@@ -90,25 +101,38 @@ static bool has_room(const struct ingest *ingest, uint32_t least)
 {
     if (!ingest->slab)
         return false;
-    bool is_best = ingest->begin == 0 && ingest->slab->size == SLAB_LARGE;
-    return is_best || ingest->slab->size - ingest->end >= least;
+    bool is_best = ingest->begin == 0 && ingest->size == SLAB_LARGE;
+    return is_best || ingest->size - ingest->end >= least;
+}
+
+/* While the kernel copies the frame, what it will be counted in comes into the cache. */
+static void prefetch_destination(const struct ingest *ingest)
+{
+    stream_prefetch(ingest->stream);
+    prefetch(ingest->counters, CACHE_LINE);
+    prefetch(ingest->tracks, sizeof(ingest->tracks[0]));
+    prefetch(ingest->slab, CACHE_LINE);
 }
 
 struct room ingest_room(struct ingest *ingest)
 {
+    if (!ingest->got)
+        prefetch_destination(ingest);
     uint32_t least = MIN(MAX(ingest->wanted, (uint32_t)LEAST_ROOM), (uint32_t)MOST_ROOM);
     bool     needs_large = ingest->end - ingest->begin + least > SLAB_SMALL;
-    /* Nobody else holds it and nothing is left in it: the same warm bytes again. */
-    if (ingest->slab && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
+    /* Nobody else holds it and nothing is left in it: the same warm bytes again. Asked only amid a
+     * turn: before it, the slab has been idle for a frame's time, and its first line is cold. */
+    if (ingest->got && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
         ingest->begin = ingest->end = 0;
     if (!has_room(ingest, least))
         change_slab(ingest, needs_large);
-    return (struct room){ ingest->slab->bytes + ingest->end, ingest->slab->size - ingest->end };
+    return (struct room){ ingest->slab->bytes + ingest->end, ingest->size - ingest->end };
 }
 
 void ingest_received(struct ingest *ingest, size_t len)
 {
-    ASSERT(len <= ingest->slab->size - ingest->end);
+    ASSERT(len <= ingest->size - ingest->end);
+    stream_prefetch_readers(ingest->stream);
     ingest->end += (uint32_t)len;
     ingest->got += (uint32_t)len;
 }
@@ -124,7 +148,7 @@ int ingest_expect(struct ingest *ingest, size_t len)
 {
     if (len > SLAB_LARGE)
         return -EMSGSIZE;
-    if (len > ingest->slab->size - ingest->begin)
+    if (len > ingest->size - ingest->begin)
         change_slab(ingest, len > SLAB_SMALL - LEAST_ROOM);
     return 0;
 }
@@ -195,8 +219,10 @@ static void mark_keyframe(struct ingest *ingest, unsigned index, struct span pay
         return;
     }
     unsigned flags = codec->inspect(payload);
-    if (flags & CODEC_HAS_PARAMS)
+    if (flags & CODEC_HAS_PARAMS) {
         params_update(ingest->stream, index, payload);
+        note_order(ingest, index);
+    }
     if (!(flags & CODEC_STARTS_KEYFRAME) || track->is_key)
         return;
     track->is_key = true;
@@ -241,9 +267,13 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
         ingest_count_error(ingest);
         return -EBADMSG;
     }
-    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, loop_now(ingest->hub->loop));
+    int64_t now_ns = loop_now(ingest->hub->loop);
+    rtp_receiver_packet(&track->receiver, &header, track->clock_rate, now_ns);
+    rtp_timeline_packet(&track->timeline, &header, now_ns);
     /* Written once here, in place: readers with the usual channels send the slab as it is. */
     start[1] = (uint8_t)(2 * track_index);
+    write_be16(p + 2, header.seq);
+    write_be32(p + 4, header.ticks);
     write_be32(p + 8, track->out_ssrc);
     struct packet packet = { .p = p,
                              .len = (uint16_t)(len - INTERLEAVED_HEADER),
@@ -251,6 +281,23 @@ int ingest_take_packet(struct ingest *ingest, unsigned track_index, size_t len)
                              .ticks = header.ticks };
     add_packet(ingest, track_index, &packet, &header);
     return 0;
+}
+
+uint64_t ingest_repairs(const struct ingest *ingest)
+{
+    uint64_t repairs = 0;
+    for (unsigned i = 0; i < ingest->track_count; i++)
+        repairs += ingest->tracks[i].timeline.repairs;
+    return repairs;
+}
+
+void ingest_take_report(struct ingest *ingest, unsigned track, uint64_t ntp, uint32_t ticks)
+{
+    int64_t              now_ns = loop_now(ingest->hub->loop);
+    struct ingest_track *from = &ingest->tracks[track];
+    rtp_receiver_sender_report(&from->receiver, ntp, now_ns);
+    if (ingest->is_absolute && ntp && rtp_timeline_map(&from->timeline, ticks, now_ns, &ticks))
+        stream_set_ntp(ingest->stream, track, ntp, ticks);
 }
 
 static void on_hold_timeout(void *arg);

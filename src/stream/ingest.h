@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "base/span.h"
 #include "rtp/rtp_receiver.h"
+#include "rtp/rtp_timeline.h"
 #include "stream/stream.h"
 
 struct room {
@@ -38,6 +39,7 @@ struct ingest_track {
     bool                has_ticks;
     bool                is_key;          /* the frame has been marked as a keyframe */
     uint8_t             unmarked_frames; /* in a row: at 3 its frames are not held any more */
+    struct rtp_timeline timeline;
     struct rtp_receiver receiver;
 };
 
@@ -47,6 +49,7 @@ struct ingest {
     struct counters    *counters; /* of the session */
     struct slab        *slab;     /* NULL: it holds none between turns */
     struct dirty        idle;     /* at the end of a turn: is the slab still needed? */
+    uint32_t            size;     /* of the slab */
     uint32_t            begin;    /* first byte that was not parsed */
     uint32_t            end;      /* behind the last received byte */
     uint32_t            wanted;   /* what the last turn brought: room that the next one may need */
@@ -55,9 +58,13 @@ struct ingest {
     bool                holds_video; /* the last packet of `open` is a video packet amid a frame */
     struct list_node    held;        /* hub.held */
     int64_t             held_until_ns;
+    bool                is_absolute; /* readers get the publisher's wall clock, not ours */
     unsigned            track_count;
     struct ingest_track tracks[STREAM_MAX_TRACKS];
 };
+
+/** Jumps of the publisher's numbers that readers did not see, so far. */
+uint64_t ingest_repairs(const struct ingest *ingest);
 
 /** `ssrcs` has one for each track. The stream and the counters must outlive it. */
 void ingest_init(struct ingest *ingest, struct hub *hub, struct stream *stream,
@@ -90,6 +97,12 @@ void ingest_skip(struct ingest *ingest, size_t len);
  * makes no sense is counted and dropped: -EBADMSG.
  */
 int ingest_take_packet(struct ingest *ingest, unsigned track, size_t len);
+
+/**
+ * A sender report of the publisher's for this track: wall-clock time and timestamp. One that can't
+ * be meant is counted and forgotten.
+ */
+void ingest_take_report(struct ingest *ingest, unsigned track, uint64_t ntp, uint32_t ticks);
 
 /** After the last packet of a turn: publishes, or holds until the frame is whole. */
 void ingest_end_turn(struct ingest *ingest);

@@ -92,9 +92,9 @@ static void packets_of_every_size(void **state)
         bench.reader.keeps_bytes = true;
         fill(payload, size, (uint32_t)i);
         test_bench_write(&bench, "a");
-        test_wire_add(
-            &bench.wire,
-            &(struct test_sent){ .track = TEST_AUDIO, .ticks = 1, .payload = { payload, size } });
+        test_wire_add(&bench.wire, &(struct test_sent){ .track = TEST_AUDIO,
+                                                        .ticks = bench.ticks[TEST_AUDIO] + 1,
+                                                        .payload = { payload, size } });
         test_bench_write(&bench, "a");
         buf_append(&want, buf_span(&bench.wire.bytes));
         rewrite(&want);

@@ -5,9 +5,13 @@
 #include "rtp/rtcp.h"
 #include "stream/stream_internal.h"
 
+/* An estimate follows arrivals slowly, so that sound and picture stay together; not over a step. */
+enum { SLEW_PART = 8 };
+static const int64_t max_slew_ns = 500 * NS_PER_MS;
+
 /*
- * The pair of wall-clock time and timestamp. A publisher that sends reports has said which
- * belongs to which; without one, the newest packet is taken to have been sampled as it came.
+ * The pair of wall-clock time and timestamp: what the publisher has said, or an estimate. At first
+ * the newest packet is taken to have been sampled as it came.
  */
 static struct rtcp_sender_info sender_info(const struct stream_track *track, uint32_t clock_rate,
                                            int64_t now_ns)
@@ -60,17 +64,27 @@ void report_publish(struct stream *stream)
         stream_publish(stream, report);
 }
 
+static void follow_arrivals(struct stream_track *track)
+{
+    int64_t late_ns = clock_wall_ns() - rtcp_ntp_to_ns(track->ntp);
+    bool    is_step = late_ns > max_slew_ns || late_ns < -max_slew_ns;
+    track->ntp = rtcp_ntp_from_ns(rtcp_ntp_to_ns(track->ntp) + late_ns / (is_step ? 1 : SLEW_PART));
+}
+
 /* The pair moves along, for the difference of timestamps must not wrap: 6 h at 90 kHz. */
 static void renew_pairs(struct stream *stream)
 {
     for (unsigned i = 0; i < stream->description->sdp.media_count; i++) {
         struct stream_track *track = &stream->tracks[i];
-        if (!track->has_ntp || !track->has_packets)
+        if (!track->has_packets)
             continue;
         struct rtcp_sender_info info = sender_info(
             track, stream->description->sdp.media[i].clock_rate, loop_now(stream->hub->loop));
+        track->has_ntp = true;
         track->ntp = info.ntp;
         track->ntp_ticks = info.ticks;
+        if (!track->is_told)
+            follow_arrivals(track);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 void ring_init(struct ring *ring, size_t max_bytes)
 {
@@ -10,6 +11,8 @@ void ring_init(struct ring *ring, size_t max_bytes)
 
 static void drop_all(struct ring *ring)
 {
+    for (size_t i = 0; i < ring->count; i++)
+        prefetch(ring->batches[i], CACHE_LINE);
     for (size_t i = 0; i < ring->count; i++)
         batch_unref(ring->batches[i]);
     ring->count = 0;
@@ -34,9 +37,8 @@ void ring_put(struct ring *ring, const struct batch *batch)
     }
     if (!ring->is_open)
         return;
-    size_t more = batch_newly_held(batch, ring->count ? ring->batches[ring->count - 1] : NULL);
-    if (ring->pinned_bytes + more > ring->max_bytes ||
-        (ring->count && batch->received_ns - ring->batches[0]->received_ns > RING_MAX_NS)) {
+    if (ring->pinned_bytes + batch->held_bytes > ring->max_bytes ||
+        (ring->count && batch->received_ns - ring->since_ns > RING_MAX_NS)) {
         drop_all(ring);
         return;
     }
@@ -44,7 +46,9 @@ void ring_put(struct ring *ring, const struct batch *batch)
         ring->capacity = MAX(ring->capacity * 2, (size_t)32);
         ring->batches = mem_resize(ring->batches, ring->capacity * sizeof(ring->batches[0]));
     }
-    ring->pinned_bytes += more;
+    if (ring->count == 0)
+        ring->since_ns = batch->received_ns;
+    ring->pinned_bytes += batch->held_bytes;
     ring->batches[ring->count++] = batch_ref(batch);
 }
 

@@ -18,6 +18,7 @@ struct ring {
     const struct batch **batches; /* oldest first */
     size_t               count;
     size_t               capacity;
+    int64_t              since_ns; /* the oldest's arrival */
     size_t               pinned_bytes;
     size_t               max_bytes; /* 0: keeps nothing */
     bool                 is_open;   /* false: waits for the next keyframe */

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "rtp/interleaved.h"
 #include "rtp/rtp.h"
 #include "stream/stream_internal.h"
@@ -16,6 +17,9 @@ enum { KEYFRAME_REQUESTS_A_SECOND = 2 };
  * clock that was set back.
  */
 enum { STEPS_BACK = 3 };
+
+/* What on_batch() looks at lies behind the struct reader. */
+enum { READER_BYTES = 4 * CACHE_LINE };
 
 static struct span id_key(const uint64_t *id)
 {
@@ -31,7 +35,7 @@ static void drop_unused_mirror(struct dirty *dirty);
 
 struct stream *stream_new(struct hub *hub, uint64_t id, unsigned owner)
 {
-    struct stream *stream = mem_new(struct stream);
+    struct stream *stream = mem_new_aligned(struct stream);
     *stream = (struct stream){ .hub = hub, .id = id, .owner = owner };
     list_init(&stream->playing);
     list_init(&stream->idle);
@@ -156,6 +160,17 @@ void stream_deliver(struct stream *stream, const struct batch *batch)
         reader->ops->on_batch(reader, batch, all);
 }
 
+void stream_prefetch(const struct stream *stream)
+{
+    prefetch(stream, offsetof(struct stream, tracks[1]));
+}
+
+/* The first of them; each asks for the next. */
+void stream_prefetch_readers(const struct stream *stream)
+{
+    prefetch(stream->playing.head.next, READER_BYTES);
+}
+
 void stream_publish(struct stream *stream, const struct batch *batch)
 {
     ASSERT(batch->is_frozen);
@@ -185,7 +200,7 @@ void stream_count_error(struct stream *stream)
 void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_t ticks)
 {
     ASSERT(track < STREAM_MAX_TRACKS);
-    stream->tracks[track].has_ntp = true;
+    stream->tracks[track].has_ntp = stream->tracks[track].is_told = true;
     stream->tracks[track].ntp = ntp;
     stream->tracks[track].ntp_ticks = ticks;
 }

@@ -68,7 +68,8 @@ struct stream_track {
     uint16_t last_seq;
     uint32_t last_ticks;
     int64_t  last_ns;        /* arrival */
-    bool     has_ntp;        /* the publisher said which wall-clock time a timestamp is */
+    bool     has_ntp;        /* which wall-clock time a timestamp is, ... */
+    bool     is_told;        /* as the publisher said; else as packets have arrived */
     uint64_t ntp;            /* RFC 3550 format */
     uint32_t ntp_ticks;      /* the timestamp at `ntp` */
     uint64_t params_seen[3]; /* hashes of the parameter sets that came last (params.c) */
@@ -87,13 +88,20 @@ void stream_set_source(struct stream *stream, struct source *source);
 /** Tells all readers and mirrors, and frees it. Accepts NULL. Returns NULL. */
 struct stream *stream_end(struct stream *stream);
 
+/**
+ * A batch will come soon: first call stream_prefetch(), and when something else has been done,
+ * stream_prefetch_readers().
+ */
+void stream_prefetch(const struct stream *stream);
+void stream_prefetch_readers(const struct stream *stream);
+
 /** Gives a frozen batch to everyone. Takes over the caller's reference. */
 void stream_publish(struct stream *stream, const struct batch *batch);
 
 /** Something that came from its publisher made no sense. */
 void stream_count_error(struct stream *stream);
 
-/** A publisher's sender report: from now on readers' reports follow its clock. */
+/** From now on readers' reports follow the publisher's clock (`useAbsoluteTimestamp`). */
 void stream_set_ntp(struct stream *stream, unsigned track, uint64_t ntp, uint32_t ticks);
 
 /** Parameter sets changed: later readers get another description. Takes over the reference. */

@@ -4,25 +4,27 @@
 #pragma once
 #include "stream/stream.h"
 
+/* First what every batch needs. */
 struct stream {
     struct hub         *hub;
+    struct description *description;
+    struct counters    *counters; /* of the path; owner only */
+    struct list         playing;  /* struct reader */
+    struct list         outlets;  /* owner only: one for each hub with a mirror */
+    struct ring         ring;
+    struct stream_track tracks[STREAM_MAX_TRACKS];
+
     uint64_t            id;
     unsigned            owner;    /* index of the owner's loop; a mirror's differs from its own */
     bool                is_ready; /* mirrors: false until the owner has answered */
     uint32_t            serial;   /* mirrors: tells the owner's answers to it from others */
-    struct description *description;
-    struct counters    *counters; /* of the path; owner only */
-    struct list         playing;  /* struct reader */
     struct list         idle;     /* struct reader */
-    struct list         outlets;  /* owner only: one for each hub with a mirror */
-    struct ring         ring;
-    const struct batch *report; /* the newest sender reports, for readers that start */
+    const struct batch *report;   /* the newest sender reports, for readers that start */
     struct timer        report_timer;
     struct source      *source;              /* owner only; NULL: can't be asked for anything */
     int64_t             keyframe_request_ns; /* when the next may go out */
     struct timer        keyframe_timer;      /* runs: one waits for that */
     struct dirty        unused; /* mirrors: looks at the end of the turn whether anyone reads */
-    struct stream_track tracks[STREAM_MAX_TRACKS];
 };
 
 /* stream.c */

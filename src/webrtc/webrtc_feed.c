@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "rtp/rtcp.h"
 #include "webrtc/webrtc_internal.h"
 
@@ -51,17 +52,15 @@ static void grow_units(struct webrtc_feed *feed)
     feed->unit_head = 0;
 }
 
-static void open_unit(struct webrtc_feed *feed)
+static void open_unit(struct webrtc_feed *feed, uint32_t bytes)
 {
     if (feed->unit_count == feed->unit_capacity)
         grow_units(feed);
-    const struct batch *before = feed->unit_count ? last_unit(feed)->batch : NULL;
-    size_t              bytes = batch_newly_held(feed->batch, before);
     *unit_at(feed, feed->unit_count++) = (struct feed_unit){
         .batch = batch_ref(feed->batch),
         .first = feed->next,
         .arrived_ns = feed->batch->received_ns,
-        .bytes = (uint32_t)bytes,
+        .bytes = bytes,
     };
     feed->bytes += bytes;
 }
@@ -134,6 +133,7 @@ static void trim(struct webrtc_feed *feed, int64_t now_ns)
         drop_oldest_unit(feed);
     }
     forget_old_keyframes(feed);
+    feed->oldest = feed->unit_count ? unit_at(feed, 0)->batch : NULL;
 }
 
 /* Parts */
@@ -156,7 +156,7 @@ static void hold_slab(struct webrtc_feed *feed)
     if (unit->slab == feed->slab)
         return;
     if (unit->slab) {
-        open_unit(feed);
+        open_unit(feed, 0);
         unit = last_unit(feed);
     }
     unit->slab = slab_ref(feed->slab);
@@ -243,6 +243,20 @@ static void take_report(struct webrtc_feed *feed, const struct packet *packet)
     track->report_ns = feed->batch->received_ns;
 }
 
+/* While the batch is made into parts: what is let go for it, and who gets them first. */
+static void prefetch_frame(const struct webrtc_feed *feed)
+{
+    prefetch(feed->oldest, offsetof(struct batch, slabs[1]));
+    prefetch(feed->viewers.head.next, WEBRTC_VIEWER_HOT);
+}
+
+static void prefetch_sending(const struct webrtc_feed *feed)
+{
+    if (feed->oldest)
+        prefetch(feed->oldest->slabs[0], CACHE_LINE);
+    webrtc_viewer_prefetch(LIST_FIRST(&feed->viewers, struct webrtc_viewer, in_feed));
+}
+
 static void feed_on_batch(struct reader *reader, const struct batch *batch, uint32_t mask)
 {
     struct webrtc_feed *feed = CONTAINER_OF(reader, struct webrtc_feed, reader);
@@ -253,11 +267,13 @@ static void feed_on_batch(struct reader *reader, const struct batch *batch, uint
         webrtc_worker_on_report(feed->worker, feed);
         return;
     }
+    prefetch_frame(feed);
     watch_order(feed);
-    open_unit(feed);
+    open_unit(feed, batch->held_bytes);
     for (uint32_t rest = mask; rest; rest &= rest - 1)
         add_packet(feed, &batch->packets[__builtin_ctz(rest)]);
     close_unit(feed);
+    prefetch_sending(feed);
     trim(feed, loop_now(feed->worker->loop));
     webrtc_worker_activate(feed->worker, feed);
 }
@@ -395,7 +411,7 @@ void webrtc_feed_join(struct webrtc_worker *worker, struct webrtc_viewer *viewer
             webrtc_viewer_on_stream(viewer);
         return;
     }
-    feed = mem_new(struct webrtc_feed);
+    feed = mem_new_aligned(struct webrtc_feed);
     *feed = (struct webrtc_feed){ .reader = { .ops = &feed_ops, .wants_past = true },
                                   .worker = worker,
                                   .stream = stream };

@@ -75,14 +75,15 @@ struct webrtc_feed {
     struct list           viewers;
     struct list_node      in_active; /* worker.active: some viewers have something to get */
 
-    struct feed_part *parts;
-    uint32_t          capacity; /* power of two */
-    uint64_t          first, next;
-    uint64_t          held;    /* viewers are on their way from here */
-    int64_t           held_ns; /* until then; 0: there are none */
-    struct feed_unit *units;
-    uint32_t          unit_capacity, unit_head, unit_count;
-    size_t            bytes;
+    struct feed_part   *parts;
+    uint32_t            capacity; /* power of two */
+    uint64_t            first, next;
+    uint64_t            held;    /* viewers are on their way from here */
+    int64_t             held_ns; /* until then; 0: there are none */
+    struct feed_unit   *units;
+    uint32_t            unit_capacity, unit_head, unit_count;
+    size_t              bytes;
+    const struct batch *oldest; /* of the units: the next to be let go; only to be prefetched */
 
     unsigned          track_count;
     struct feed_track tracks[STREAM_MAX_TRACKS];

@@ -47,7 +47,8 @@ enum {
 
 /* Sending: webrtc_send.c */
 
-enum { SEND_PACKETS = 256, SEND_PACKET_BYTES = 1500, SEND_ARENA = SEND_PACKETS * 1280 };
+/* A sweep: many sealed at once cost less each, but the first viewer waits for the last one's. */
+enum { SEND_PACKETS = 128, SEND_PACKET_BYTES = 1500, SEND_ARENA = SEND_PACKETS * 1280 };
 
 struct webrtc_sender {
     struct udp_socket    *socket;
@@ -104,11 +105,11 @@ struct webrtc_track {
     uint8_t             feed_track;
     uint8_t             payload_type;
     uint8_t             playout_delay; /* id of the header extension; 0: not negotiated */
+    uint8_t             delta_count;
     uint32_t            ssrc;
     uint64_t            next; /* number on the wire: rollover counter << 16 | sequence number */
-    unsigned            delta_count;
-    struct webrtc_delta deltas[WEBRTC_DELTAS]; /* the newest last */
     uint32_t            packets, bytes;        /* for sender reports */
+    struct webrtc_delta deltas[WEBRTC_DELTAS]; /* the newest first */
     uint32_t            lost, jitter;          /* as the peer reports */
 };
 
@@ -121,33 +122,39 @@ struct webrtc_packet {
     bool                       has_delay;
 };
 
+/* First what each frame needs, up to its first track. */
 struct webrtc_viewer {
-    struct webrtc_feed  *feed;
-    struct list_node     in_feed;
-    bool                 is_playing;
-    bool                 wants_report;
-    bool                 no_gso;
-    bool                 is_paced;
+    struct list_node    in_feed;
+    struct webrtc_feed *feed;
+    struct srtp_keys   *out_keys;
+    uint64_t            next;      /* serial of the part that it looks at next */
+    uint64_t            start_end; /* parts before it are those of the start */
+    int64_t             behind_ns; /* since when the socket has kept it back; 0: it has not */
+    bool                is_playing;
+    bool                wants_report;
+    bool                no_gso;
+    bool                is_paced;
+    uint8_t             tag_len;                    /* of out_keys */
+    uint8_t             of_feed[STREAM_MAX_TRACKS]; /* index + 1 of the track that takes it */
+    struct counters    *counters, *path_counters;
+    struct udp_address  to, from;
+    struct webrtc_track tracks[WEBRTC_MAX_TRACKS];
+
+    unsigned             track_count;
     unsigned             slice;       /* parts each time, while paced */
     int64_t              slice_ns;    /* when the next slice may go */
-    int64_t              behind_ns;   /* since when the socket has kept it back; 0: it has not */
-    uint64_t             next;        /* serial of the part that it looks at next */
-    uint64_t             start_end;   /* parts before it are those of the start */
     int64_t              played_ns;   /* when it started */
     unsigned             starts_left; /* that may be repeated */
-    unsigned             track_count;
-    struct webrtc_track  tracks[WEBRTC_MAX_TRACKS];
-    uint8_t              of_feed[STREAM_MAX_TRACKS]; /* index + 1 of the track that takes it */
-    struct srtp_keys    *out_keys, *in_keys;
-    size_t               tag_len; /* of out_keys */
-    struct srtcp_sources heard;   /* RTCP of the peer's */
+    struct srtp_keys    *in_keys;
+    struct srtcp_sources heard; /* RTCP of the peer's */
     uint32_t             rtcp_index;
-    struct udp_address   to, from;
-    struct counters     *counters, *path_counters;
     unsigned             resends; /* left for this second */
     int64_t              resends_ns;
     int64_t              rtt_ns;
 };
+
+/** What each frame needs of it. */
+enum { WEBRTC_VIEWER_HOT = offsetof(struct webrtc_viewer, tracks[1]) };
 
 /* A session: webrtc_session.c */
 
@@ -358,6 +365,8 @@ void webrtc_send_forget(struct webrtc_sender *sender, const struct webrtc_viewer
 /** Its stream is there: the session's answer can be written. */
 void webrtc_viewer_on_stream(struct webrtc_viewer *viewer);
 void webrtc_viewer_on_end(struct webrtc_viewer *viewer, enum stream_end reason);
+/** What it points to, for a sweep that comes soon. */
+void webrtc_viewer_prefetch(const struct webrtc_viewer *viewer);
 void webrtc_viewer_init(struct webrtc_viewer *viewer);
 void webrtc_viewer_fini(struct webrtc_viewer *viewer, struct webrtc_worker *worker);
 /** Keys and addresses are there. */

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "rtp/rtp.h"
 #include "webrtc/webrtc_internal.h"
 
@@ -165,15 +166,15 @@ static struct webrtc_packet number_part(struct webrtc_track *track, const struct
 {
     track->next += (part->flags & FEED_AFTER_GAP) != 0;
     int64_t offset = (int64_t)(track->next - part->index);
-    if (track->delta_count == 0 || track->deltas[track->delta_count - 1].offset != offset) {
-        if (track->delta_count == WEBRTC_DELTAS)
-            memmove(&track->deltas[0], &track->deltas[1],
-                    sizeof(track->deltas[0]) * --track->delta_count);
-        track->deltas[track->delta_count++] = (struct webrtc_delta){ track->next, 0, offset };
+    if (track->delta_count == 0 || track->deltas[0].offset != offset) {
+        track->delta_count = (uint8_t)MIN(track->delta_count + 1, (int)WEBRTC_DELTAS);
+        memmove(&track->deltas[1], &track->deltas[0],
+                sizeof(track->deltas[0]) * (track->delta_count - 1u));
+        track->deltas[0] = (struct webrtc_delta){ track->next, 0, offset };
     }
     struct webrtc_packet packet = { track, part, track->next++, is_start && track->playout_delay };
     if (packet.has_delay)
-        track->deltas[track->delta_count - 1].delay_end = track->next;
+        track->deltas[0].delay_end = track->next;
     return packet;
 }
 
@@ -312,8 +313,11 @@ static bool send_to_viewer(struct webrtc_worker *worker, struct webrtc_viewer *v
 static bool send_feed(struct webrtc_worker *worker, struct webrtc_feed *feed, int64_t now_ns)
 {
     bool is_done = true;
-    LIST_FOREACH_SAFE (struct webrtc_viewer, viewer, &feed->viewers, in_feed)
+    LIST_FOREACH_SAFE (struct webrtc_viewer, viewer, &feed->viewers, in_feed) {
+        prefetch(viewer_next, WEBRTC_VIEWER_HOT);
+        webrtc_viewer_prefetch(viewer);
         is_done &= !send_to_viewer(worker, viewer, now_ns);
+    }
     /* Who is served first this time is served last next time. */
     struct list_node *first = list_take_first(&feed->viewers);
     if (first)

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "base/random.h"
 #include "rtp/rtcp.h"
 #include "webrtc/webrtc_internal.h"
@@ -17,6 +18,15 @@ enum {
     MAX_RTCP = 1500,
     REPORT_BYTES = WEBRTC_MAX_TRACKS * (RTCP_SR_SIZE + RTCP_SDES_SIZE(sizeof(WEBRTC_CNAME) - 1)),
 };
+
+void webrtc_viewer_prefetch(const struct webrtc_viewer *viewer)
+{
+    if (!viewer || !viewer->out_keys)
+        return;
+    srtp_keys_prefetch(viewer->out_keys);
+    prefetch(viewer->counters, 2 * CACHE_LINE);
+    prefetch((const char *)viewer->path_counters + CACHE_LINE, CACHE_LINE);
+}
 
 void webrtc_viewer_init(struct webrtc_viewer *viewer)
 {
@@ -80,7 +90,7 @@ void webrtc_viewer_play(struct webrtc_viewer *viewer)
 {
     for (unsigned i = 0; i < viewer->track_count; i++)
         viewer->tracks[i].next = random_u32() % FIRST_NUMBERS;
-    viewer->tag_len = srtp_tag_len(viewer->out_keys);
+    viewer->tag_len = (uint8_t)srtp_tag_len(viewer->out_keys);
     viewer->is_playing = true;
     viewer->wants_report = true;
     viewer->played_ns = loop_now(viewer->feed->worker->loop);
@@ -176,7 +186,7 @@ static bool find_sent(const struct webrtc_viewer *viewer, const struct webrtc_tr
                       uint64_t number, struct webrtc_packet *out)
 {
     uint64_t serial;
-    for (unsigned i = track->delta_count; i-- > 0;) {
+    for (unsigned i = 0; i < track->delta_count; i++) {
         const struct webrtc_delta *delta = &track->deltas[i];
         if (delta->first > number)
             continue;
