@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
@@ -41,6 +42,7 @@ struct server {
     struct pulse         *pulses;
     struct hub_settings   hub_settings;
     struct placement     *placement;
+    struct auth          *auth;
     struct path_registry *registry;
     struct demo_server   *demo;
     struct rtsp_server   *rtsp;
@@ -224,6 +226,7 @@ static void shut_down(void)
     if (server.webrtc)
         webrtc_server_stop(server.webrtc);
     path_registry_close(server.registry);
+    server.auth = auth_destroy(server.auth);
     for (unsigned i = 1; i <= server.worker_count; i++)
         loop_stop(server.loops[i], on_worker_stop);
     for (size_t i = 0; i < COUNT(server.signals); i++)
@@ -273,41 +276,23 @@ static void warn_of_missing(const struct conf *conf)
                 servers[i].name, servers[i].address);
 }
 
-static bool may_anybody(const struct conf_user *user, enum conf_action action)
-{
-    if (strcmp(user->user, "any") != 0 || user->ips.count > 0)
-        return false;
-    for (unsigned i = 0; i < user->permissions.count; i++) {
-        const struct conf_permission *permission = &user->permissions.items[i];
-        if (permission->action == (int)action && !permission->path[0])
-            return true;
-    }
-    return false;
-}
-
-/* Rather no server than one that lets in whom its settings keep out. */
-static int check_users(const struct conf *conf, struct errmsg *why)
-{
-    const struct conf_users *users = &conf->auth_internal_users;
-    bool                     is_open[2] = { false, false };
-    for (unsigned i = 0; i < users->count; i++) {
-        is_open[0] |= may_anybody(&users->items[i], CONF_ACTION_PUBLISH);
-        is_open[1] |= may_anybody(&users->items[i], CONF_ACTION_READ);
-    }
-    if (is_open[0] && is_open[1])
-        return 0;
-    return errmsg_set(why, -ENOTSUP,
-                      "'authInternalUsers' does not let everybody publish and read, but this "
-                      "version asks nobody who he is: leave the setting out, and let only a "
-                      "trusted network reach the server");
-}
-
 /* Which ways of sending many datagrams at once this kernel has: for the log of a bug report. */
 static void log_udp_features(void)
 {
     char text[UDP_FEATURES_TEXT];
     udp_features_text(udp_probe(), text);
     LOG(NULL, LOG_DEBUG, "datagrams: %s", text);
+}
+
+static int open_webrtc(struct errmsg *why)
+{
+    const struct webrtc_options options = { .main = &server.main,
+                                            .loops = server.loops,
+                                            .worker_count = server.worker_count,
+                                            .auth = server.auth,
+                                            .registry = server.registry,
+                                            .conf = server.conf };
+    return webrtc_server_open(&options, &server.webrtc, why);
 }
 
 static int start(void)
@@ -323,15 +308,19 @@ static int start(void)
     server.demo = demo_server_create();
     static struct path_source *sources[2];
     sources[0] = demo_server_source(server.demo);
-    server.registry =
-        path_registry_create(&server.main, server.loops, server.placement, server.conf, sources);
-    int err = check_users(conf, &why);
-    if (err == 0 && conf->rtsp)
+    server.auth = auth_create(&server.main, server.conf);
+    server.registry = path_registry_create(&(struct path_options){ .main = &server.main,
+                                                                   .loops = server.loops,
+                                                                   .placement = server.placement,
+                                                                   .auth = server.auth,
+                                                                   .conf = server.conf,
+                                                                   .sources = sources });
+    int err = 0;
+    if (conf->rtsp)
         err = rtsp_server_open(&server.main, server.loops, server.placement, server.registry,
                                server.conf, &server.rtsp, &why);
     if (err == 0 && conf->webrtc)
-        err = webrtc_server_open(&server.main, server.loops, server.worker_count, server.registry,
-                                 server.conf, &server.webrtc, &why);
+        err = open_webrtc(&why);
     if (err < 0)
         LOG(NULL, LOG_ERROR, "%s", why.text);
     return err;

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "auth/auth_param.h"
 #include "base/check.h"
 
 enum { MAX_HEX = 2 * EVP_MAX_MD_SIZE + 1 };
@@ -15,35 +16,6 @@ void auth_digest_write_challenge(const char *nonce, char out[AUTH_CHALLENGE])
         snprintf(out, AUTH_CHALLENGE,
                  "Digest realm=\"" AUTH_REALM_RTSP "\", nonce=\"%s\", algorithm=\"MD5\"", nonce);
     ASSERT(len < AUTH_CHALLENGE);
-}
-
-/* Some clients put a quote around what needs none, others none around what does. */
-static struct span cut_value(struct span *rest)
-{
-    *rest = span_trim(*rest);
-    bool   is_quoted = rest->len > 0 && rest->p[0] == '"';
-    size_t start = is_quoted, end = start;
-    while (end < rest->len && (is_quoted ? rest->p[end] != '"' : rest->p[end] != ',')) {
-        if (!is_quoted && (rest->p[end] == ' ' || rest->p[end] == '\t'))
-            break;
-        bool is_escape = is_quoted && rest->p[end] == '\\' && end + 1 < rest->len;
-        end += is_escape ? 2 : 1;
-    }
-    struct span value = { rest->p + start, end - start };
-    *rest = span_skip(*rest, MIN(end + is_quoted, rest->len));
-    return value;
-}
-
-/* `name = value`; false at the end. */
-static bool next_param(struct span *rest, struct span *name, struct span *value)
-{
-    while (rest->len > 0 && (rest->p[0] == ',' || rest->p[0] == ' ' || rest->p[0] == '\t'))
-        *rest = span_skip(*rest, 1);
-    if (!span_next(rest, '=', name))
-        return false;
-    *name = span_trim(*name);
-    *value = cut_value(rest);
-    return true;
 }
 
 static struct span *find_field(struct auth_digest *digest, struct span name)
@@ -72,7 +44,7 @@ int auth_digest_parse(struct span params, struct auth_digest *out)
 {
     struct auth_digest read = { .hash = AUTH_MD5 };
     struct span        name, value;
-    while (next_param(&params, &name, &value)) {
+    while (auth_param_next(&params, &name, &value)) {
         struct span *field = find_field(&read, name);
         if (field)
             *field = value;
@@ -174,19 +146,38 @@ static struct span make_response(struct hasher hashers[3], const struct auth_dig
                 digest->qop, request);
 }
 
-bool auth_digest_verify(const struct auth_digest *digest, struct span method, struct span user,
-                        struct span pass)
+static struct span respond(struct hasher hashers[3], const struct auth_digest *digest,
+                           struct span method, struct span user, struct span pass)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     ASSERT(context);
-    struct hasher hashers[3] = { { context, "" }, { context, "" }, { context, "" } };
-    struct span   right = make_response(hashers, digest, method, user, pass);
+    for (unsigned i = 0; i < 3; i++)
+        hashers[i].context = context;
+    struct span response = make_response(hashers, digest, method, user, pass);
+    EVP_MD_CTX_free(context);
+    return response;
+}
+
+int auth_digest_respond(const struct auth_digest *digest, struct span method, struct span pass,
+                        char out[AUTH_RESPONSE])
+{
+    struct hasher hashers[3] = { 0 };
+    struct span   response = respond(hashers, digest, method, digest->user, pass);
+    int           err = span_copy_string(response, out, AUTH_RESPONSE);
+    OPENSSL_cleanse(hashers, sizeof(hashers));
+    return response.len > 0 ? err : -ENOTSUP;
+}
+
+bool auth_digest_verify(const struct auth_digest *digest, struct span method, struct span user,
+                        struct span pass)
+{
+    struct hasher hashers[3] = { 0 };
+    struct span   right = respond(hashers, digest, method, user, pass);
     char          given[MAX_HEX];
     bool          is_right = right.len > 0 && right.len == digest->response.len;
     for (size_t i = 0; is_right && i < right.len; i++)
         given[i] = (char)(digest->response.p[i] | 0x20); /* its letters may be large */
     is_right = is_right && CRYPTO_memcmp(given, right.p, right.len) == 0;
-    EVP_MD_CTX_free(context);
     OPENSSL_cleanse(hashers, sizeof(hashers));
     return is_right;
 }

@@ -20,6 +20,7 @@
 enum {
     AUTH_NONCE = 33,     /* random_hex128() makes one */
     AUTH_CHALLENGE = 96, /* the longest, with its NUL */
+    AUTH_RESPONSE = 65,  /* of SHA-256, with its NUL */
 };
 
 enum auth_hash { AUTH_MD5, AUTH_SHA256 };
@@ -50,6 +51,11 @@ int auth_digest_parse(struct span params, struct auth_digest *out);
  * a track, that of the stream; with a slash behind it or without; and without `rtsp://host`.
  */
 bool auth_digest_fits(const struct auth_digest *digest, const struct auth_challenge *challenge);
+
+/** What its `response` has to be, for who knows the password of its user. -ENOTSUP: no such hash.
+ */
+int auth_digest_respond(const struct auth_digest *digest, struct span method, struct span pass,
+                        char out[AUTH_RESPONSE]);
 
 /** Was it made with this user and password? Takes as long whether it was or not. */
 bool auth_digest_verify(const struct auth_digest *digest, struct span method, struct span user,

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/check.h"
+
 /* The front of `*rest` up to one of `ends`, which stays. */
 static struct span take_until(struct span *rest, const char *ends)
 {
@@ -139,4 +141,57 @@ int url_decode(struct span in, char *out, size_t size)
         out[i] = (char)take_decoded(&in);
     out[len] = '\0';
     return 0;
+}
+
+/* For logs */
+
+/* What ends a URL in a text. */
+static const char url_ends[] = " \t\r\n'\"<>";
+
+/* Of "rtsp://user:pass@host/..." what stands behind "//" and before the last '@'. */
+static void redact_user(struct buf *out, struct span *url)
+{
+    const uint8_t *scheme = memmem(url->p, url->len, "://", 3);
+    size_t         shown = scheme ? (size_t)(scheme - url->p) + 3 : 0;
+    struct span    rest = span_skip(*url, shown);
+    const uint8_t *at = rest.len > 0 ? memrchr(rest.p, '@', rest.len) : NULL;
+    if (!at || at == rest.p)
+        return;
+    buf_append(out, span_first(*url, shown));
+    buf_append_string(out, "***");
+    *url = span_skip(rest, (size_t)(at - rest.p));
+}
+
+/* Of "pass=secret&..." the length of "pass="; 0: it is something else. */
+static size_t find_secret_key(struct span rest)
+{
+    static const char *const keys[] = { "user", "pass", "password", "token", "jwt" };
+    ptrdiff_t                len = span_find(rest, '=');
+    for (size_t i = 0; len >= 0 && i < COUNT(keys); i++) {
+        if (span_is_nocase(span_first(rest, (size_t)len), keys[i]))
+            return (size_t)len + 1;
+    }
+    return 0;
+}
+
+static void redact_url(struct buf *out, struct span url)
+{
+    redact_user(out, &url);
+    while (url.len > 0) {
+        buf_append(out, take_until(&url, "?&"));
+        size_t key = url.len > 0 ? find_secret_key(span_skip(url, 1)) : 0;
+        buf_append(out, span_first(url, 1 + key));
+        url = span_skip(url, MIN(1 + key, url.len));
+        if (key > 0 && take_until(&url, "&").len > 0)
+            buf_append_string(out, "***");
+    }
+}
+
+void url_redact(struct buf *out, struct span text)
+{
+    while (text.len > 0) {
+        redact_url(out, take_until(&text, url_ends));
+        buf_append(out, span_first(text, 1));
+        text = span_skip(text, MIN((size_t)1, text.len));
+    }
 }

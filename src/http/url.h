@@ -6,6 +6,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/span.h"
 
 struct url {
@@ -24,3 +25,10 @@ int url_parse(struct span in, struct url *out);
  * %XX decoded into `out` (with a NUL). -EINVAL: a bad escape or a NUL byte; -ENOSPC.
  */
 int url_decode(struct span in, char *out, size_t size);
+
+/**
+ * Appends a text for a log: of URLs in it, whole or not, what stands in front of an '@' becomes
+ * `***`, and so do the values of user, pass, password, token and jwt in a query. It rather hides
+ * too much than too little: people write passwords with signs that have to be escaped.
+ */
+void url_redact(struct buf *out, struct span text);

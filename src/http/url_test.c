@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/auto.h"
 #include "base/test.h"
 
 static const char none[] = "(none)";
@@ -134,4 +135,39 @@ static void escapes_are_decoded(void **state)
     assert_int_equal(url_decode(BYTES(""), nothing, 0), -ENOSPC);
 }
 
-TESTS(urls_are_taken_apart, other_texts_are_refused, escapes_are_decoded)
+static void logs_hold_no_passwords(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        { "", "" },
+        { "rtsp://h:8554/cam?x=1", "rtsp://h:8554/cam?x=1" },
+        { "rtsp://u:p@h/cam", "rtsp://***@h/cam" },
+        { "rtsp://u@h/cam", "rtsp://***@h/cam" },
+        { "rtsp://@h/cam", "rtsp://@h/cam" },
+        { "rtsp://u:p@q@h/cam", "rtsp://***@h/cam" },
+        { "rtsp://u:p/q@h/cam", "rtsp://***@h/cam" },
+        { "rtsp://u:p?q#r@h/cam", "rtsp://***@h/cam" },
+        { "rtsp://h/cam?user=u&pass=p&x=1", "rtsp://h/cam?user=***&pass=***&x=1" },
+        { "rtsp://h/cam?x=1&token=a.b-c=", "rtsp://h/cam?x=1&token=***" },
+        { "/cam/whep?jwt=a&PASSWORD=b", "/cam/whep?jwt=***&PASSWORD=***" },
+        { "/cam?pass=&passage=1&pass", "/cam?pass=&passage=1&pass" },
+        { "/cam?pass=a?b:c/d", "/cam?pass=***" },
+        { "rtsp://u:p@h/cam?pass=p", "rtsp://***@h/cam?pass=***" },
+        { "'rtsp://u:p@h/a' and 'rtsp://v:q@i/b'", "'rtsp://***@h/a' and 'rtsp://***@i/b'" },
+        { "Content-Base: rtsp://h/cam?pass=p/\r\nServer: a@b\r\n",
+          "Content-Base: rtsp://h/cam?pass=***\r\nServer: ***@b\r\n" },
+        { "u:p@h:8554/cam", "***@h:8554/cam" },
+        { "rtsp:/u:p@h ? & : ://", "***@h ? & : ://" },
+        { "rtsp://h/cam?x=u:p@h&pass=p", "rtsp://***@h&pass=***" },
+        { "a?", "a?" },
+        { "a & b", "a & b" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO(buf_fini) struct buf out = { 0 };
+        url_redact(&out, span_from_string(cases[i].text));
+        CHECK(strcmp(buf_string(&out), cases[i].want) == 0, cases[i].text);
+    }
+}
+
+TESTS(urls_are_taken_apart, other_texts_are_refused, escapes_are_decoded, logs_hold_no_passwords)

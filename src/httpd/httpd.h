@@ -103,11 +103,21 @@ struct httpd_request {
 
 const struct httpd_request *httpd_request(const struct httpd_exchange *exchange);
 
+/** Of peer_text the host: in a log, what one client causes again and again is then one line. */
+struct span httpd_request_host(const struct httpd_request *request);
+
 /** For answers in later turns, or from other threads by way of loop_post(). */
 struct slot_id httpd_exchange_id(const struct httpd_exchange *exchange);
 
 /** NULL: it was answered, the client has gone, or the server (NULL) has. */
 struct httpd_exchange *httpd_find(const struct httpd *httpd, struct slot_id id);
+
+/** The client has left, or the server has ended, before there was an answer. */
+typedef void httpd_leave_fn(void *arg);
+
+/** For who works on an answer: `on_leave` tells that nobody waits for it any more. NULL: nothing.
+ */
+void httpd_watch(struct httpd_exchange *exchange, httpd_leave_fn *on_leave, void *arg);
 
 /**
  * `name` in canonical spelling: "Www-Authenticate". CR, LF and NUL in `value` are refused by an
@@ -139,6 +149,9 @@ httpd_respond_error(struct httpd_exchange *exchange, unsigned status, const char
 
 /** JSON: status "ok". */
 void httpd_respond_ok(struct httpd_exchange *exchange);
+
+/** 401, JSON as above, with a WWW-Authenticate header unless `challenge` is NULL. */
+void httpd_respond_unauthorized(struct httpd_exchange *exchange, const char *challenge);
 
 /** 404 with the plain text of MediaMTX's router. */
 void httpd_respond_not_found(struct httpd_exchange *exchange);

@@ -344,6 +344,46 @@ static void answers_may_come_later(void **state)
     test_httpd_close(&test);
 }
 
+static void count(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void who_works_on_an_answer_is_told_that_nobody_waits(void **state)
+{
+    static const struct {
+        const char *name;
+        bool        is_watched, is_answered, has_left;
+        unsigned    told;
+    } cases[] = {
+        { "answered", true, true, false, 0 },
+        { "has left", true, false, true, 1 },
+        { "the server ends", true, false, false, 1 },
+        { "not watched any more", false, false, true, 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct test_httpd  test;
+        struct test_client client;
+        unsigned           told = 0;
+        test_httpd_open(&test, (struct httpd_options){ 0 });
+        test_client_open(&client, &test);
+        (void)test_client_ask(&client, GET("/later"));
+        struct httpd_exchange *exchange = httpd_find(test.httpd, test.later[0]);
+        httpd_watch(exchange, count, &told);
+        if (!cases[i].is_watched)
+            httpd_watch(exchange, NULL, NULL);
+        if (cases[i].is_answered)
+            (void)test_httpd_answer(&test);
+        if (cases[i].has_left)
+            test_client_close(&client);
+        test_httpd_settle(&test);
+        CHECK(told == (cases[i].has_left ? cases[i].told : 0), cases[i].name);
+        test_client_close(&client);
+        test_httpd_close(&test);
+        CHECK(told == cases[i].told, cases[i].name);
+    }
+}
+
 static void clients_may_leave_before_the_answer(void **state)
 {
     static const char *const requests[] = {
@@ -548,6 +588,6 @@ static void a_handler_may_close_the_server(void **state)
 TESTS(requests_may_be_cut_anywhere, nonsense_is_refused, heads_too_large_are_refused,
       clients_are_told_to_continue, clients_are_told_once_to_continue,
       small_chunks_take_little_room, answers_may_come_later, clients_may_leave_before_the_answer,
-      who_says_no_more_still_gets_answers, who_is_sent_off_may_talk_on_for_a_moment,
-      slow_clients_are_left, handlers_may_take_their_time, answers_that_wait_are_bounded,
-      who_fetches_nothing_is_left, a_handler_may_close_the_server)
+      who_works_on_an_answer_is_told_that_nobody_waits, who_says_no_more_still_gets_answers,
+      who_is_sent_off_may_talk_on_for_a_moment, slow_clients_are_left, handlers_may_take_their_time,
+      answers_that_wait_are_bounded, who_fetches_nothing_is_left, a_handler_may_close_the_server)

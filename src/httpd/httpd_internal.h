@@ -88,6 +88,8 @@ struct httpd_exchange {
     char                *path;
     struct message       message;
     struct httpd_request request;
+    httpd_leave_fn      *on_leave; /* NULL: nobody watches, or it was answered */
+    void                *on_leave_arg;
 };
 
 /* httpd.c: all of httpd_create() but the port. */

@@ -298,9 +298,21 @@ struct httpd_exchange *httpd_exchange_destroy(struct httpd_exchange *exchange)
 {
     if (!exchange)
         return NULL;
+    if (exchange->on_leave)
+        exchange->on_leave(exchange->on_leave_arg);
     slots_remove(exchange->conn->httpd->exchanges, exchange->id);
     mem_free(exchange->path);
     return mem_free(exchange);
+}
+
+static void log_request(const struct httpd_conn *conn, const struct message *message)
+{
+    AUTO(buf_fini) struct buf url = { 0 };
+    if (log_level_now < LOG_DEBUG)
+        return;
+    url_redact(&url, message->url);
+    LOG(&conn->httpd->log, LOG_DEBUG, "[conn %s] [c->s] %.*s %s", conn->peer_text,
+        SPAN_ARGS(message->method), buf_string(&url));
 }
 
 /* Of the server nothing may be touched behind the call: the handler may have closed it. */
@@ -316,8 +328,7 @@ static void hand_over(struct httpd_conn *conn, const struct message *message, si
     }
     conn->exchange = exchange;
     conn->state = HTTPD_ANSWERING;
-    LOG(&httpd->log, LOG_DEBUG, "[conn %s] [c->s] %.*s %.*s", conn->peer_text,
-        SPAN_ARGS(message->method), SPAN_ARGS(message->url));
+    log_request(conn, message);
     httpd->on_request(httpd->arg, exchange);
 }
 
@@ -326,9 +337,22 @@ const struct httpd_request *httpd_request(const struct httpd_exchange *exchange)
     return &exchange->request;
 }
 
+struct span httpd_request_host(const struct httpd_request *request)
+{
+    struct span text = span_from_string(request->peer_text);
+    const void *colon = text.len > 0 ? memrchr(text.p, ':', text.len) : NULL;
+    return colon ? span_first(text, (size_t)((const uint8_t *)colon - text.p)) : text;
+}
+
 struct slot_id httpd_exchange_id(const struct httpd_exchange *exchange)
 {
     return exchange->id;
+}
+
+void httpd_watch(struct httpd_exchange *exchange, httpd_leave_fn *on_leave, void *arg)
+{
+    exchange->on_leave = on_leave;
+    exchange->on_leave_arg = arg;
 }
 
 /* Reading */

@@ -68,6 +68,7 @@ static bool may_have_body(unsigned status)
 static void end_exchange(struct httpd_exchange *exchange, bool is_last)
 {
     struct httpd_conn *conn = exchange->conn;
+    httpd_watch(exchange, NULL, NULL);
     buf_consume(&conn->in, exchange->used);
     buf_fini(&conn->body);
     conn->exchange = httpd_exchange_destroy(exchange);
@@ -175,6 +176,18 @@ void httpd_respond_ok(struct httpd_exchange *exchange)
     httpd_respond(exchange, &(struct httpd_response){ .status = 200,
                                                       .content_type = JSON_TYPE,
                                                       .body = BYTES("{\"status\":\"ok\"}") });
+}
+
+void httpd_respond_unauthorized(struct httpd_exchange *exchange, const char *challenge)
+{
+    struct httpd_header header = { "Www-Authenticate", span_from_string(challenge) };
+    httpd_respond(exchange,
+                  &(struct httpd_response){ .status = 401,
+                                            .content_type = JSON_TYPE,
+                                            .body = BYTES("{\"status\":\"error\","
+                                                          "\"error\":\"authentication error\"}"),
+                                            .headers = &header,
+                                            .header_count = challenge ? 1 : 0 });
 }
 
 void httpd_respond_not_found(struct httpd_exchange *exchange)

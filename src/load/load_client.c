@@ -46,6 +46,9 @@ static void send_request(struct load_client *client, const struct load_step *ste
     message_start_request(&request, MESSAGE_RTSP, step->method, url);
     message_add(&request, "CSeq", "%u", ++client->cseq);
     message_add(&request, "User-Agent", "millrace-load");
+    /* Without it the server refuses, and its answer tells what is missing. */
+    (void)auth_client_add(&client->auth, &client->conn.net->account, span_from_string(step->method),
+                          url, &request);
     if (client->session)
         message_add(&request, "Session", "%s", client->session);
     if (step->add_headers)
@@ -187,10 +190,20 @@ static void on_open(struct load_conn *conn)
     take_step(client, client->is_publisher ? STEP_ANNOUNCE : STEP_DESCRIBE);
 }
 
+/* The server asks who it is: the same request again, with an answer to that. */
+static bool sign_in(struct load_client *client, const struct message *answer)
+{
+    if (answer->status != 401 || !client->step || client->conn.net->account.user.len == 0 ||
+        auth_client_read(&client->auth, answer) < 0)
+        return false;
+    take_step(client, (enum step)(client->step - steps));
+    return true;
+}
+
 static void on_message(struct load_conn *conn, const struct message *message)
 {
     struct load_client *client = client_of(conn);
-    if (!message->is_response || client->has_ended)
+    if (!message->is_response || client->has_ended || sign_in(client, message))
         return;
     struct errmsg why;
     if (message->status != 200) {
@@ -234,6 +247,7 @@ static void on_conn_closed(struct load_conn *conn)
         client->tracks[i].control = mem_free(client->tracks[i].control);
     client->url = mem_free(client->url);
     client->session = mem_free(client->session);
+    auth_client_fini(&client->auth);
     client->ops->on_closed(client);
 }
 

@@ -35,6 +35,7 @@ struct load_client {
     bool                          has_ended;
     bool                          is_publisher;
     char                         *url;
+    struct auth_client            auth;
     struct span                   sdp;     /* publisher: what it announces */
     char                         *session; /* NULL: none yet */
     int64_t                       session_timeout_ns;

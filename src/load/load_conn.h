@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "auth/auth_client.h"
 #include "base/buf.h"
 #include "http/message.h"
 #include "loop/address.h"
@@ -22,8 +23,11 @@ enum { LOAD_SCRATCH = 256 * 1024 };
 /** What all connections of a load share. */
 struct load_net {
     uv_loop_t loop;
-    uint64_t  blocked_sends; /* socket full: the peer does not read fast enough */
-    uint8_t   scratch[LOAD_SCRATCH];
+
+    struct auth_account account; /* for servers that ask; no name: none */
+
+    uint64_t blocked_sends; /* socket full: the peer does not read fast enough */
+    uint8_t  scratch[LOAD_SCRATCH];
 };
 
 struct load_conn;

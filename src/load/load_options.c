@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -77,6 +78,8 @@ static const struct option {
       "where --pull serves them, under the path of --url" },
     { "--whep", "URL", TEXT, AT(whep), NULL, NO_NUMBER,
       "read over WebRTC: http://host:8889, or the whole URL, with %d" },
+    { "--user", "NAME:PASSWORD", TEXT, AT(user), NULL, NO_NUMBER,
+      "for servers that ask for one; other users of this machine can read it" },
     { "--srtp", "any|gcm|gcm256|cm", CHOICE, AT(srtp), "any", NO_NUMBER,
       "what --whep offers to be encrypted with" },
     { "--decrypt-every", "N", NUMBER, AT(decrypt_every), "1", counts, 1, 1000,
@@ -248,9 +251,26 @@ static int check_whep(const struct load_options *options, struct errmsg *why)
     return 0;
 }
 
+/* What is wrong may be a password, and is not repeated. */
+static int check_user(const char *text, struct errmsg *why)
+{
+    const char *colon = strchr(text, ':');
+    if (!colon || colon == text)
+        return errmsg_set(why, -EINVAL, "--user: write it like NAME:PASSWORD");
+    for (const char *at = text; *at; at++) {
+        bool is_sign = at < colon && (*at == '"' || *at == '\\');
+        if ((unsigned char)*at < ' ' || *at == 0x7f || is_sign)
+            return errmsg_set(why, -EINVAL,
+                              "--user: a name has no quotes, backslashes or control characters");
+    }
+    return 0;
+}
+
 static int check_together(const struct load_options *options, struct errmsg *why)
 {
     struct url url;
+    if (options->user && check_user(options->user, why) < 0)
+        return -EINVAL;
     if (!read_url(options->url, "rtsp", &url) || url.path.len == 0)
         return errmsg_set(why, -EINVAL, "--url: '%s' is not like rtsp://host:8554/path",
                           options->url);

@@ -17,6 +17,7 @@ struct load_options {
     const char *url;    /* "%d" stands for the stream's number, from 1 */
     const char *listen; /* where --pull serves the streams */
     const char *whep;   /* where readers ask for WebRTC, with "%d" too; NULL: they read by RTSP */
+    const char *user;   /* "name:password", for the server; NULL: nobody */
     uint64_t    streams;
     uint64_t    readers; /* of each stream */
     uint64_t    bitrate_bps;

@@ -28,6 +28,7 @@ static void defaults_are_a_whole_load(void **state)
     CHECK(o.packet_size == 1200 && o.write == LOAD_WRITE_FRAME, "packets");
     CHECK(o.ramp_ns == 1000000000 && o.duration_ns == 30000000000, "times");
     CHECK(o.timeout_ns == 10000000000 && o.seed == 1 && o.pid == 0, "the rest");
+    CHECK(!o.user, "nobody");
     CHECK(!o.whep && o.srtp == LOAD_SRTP_ANY && o.decrypt_every == 1, "over WebRTC");
     CHECK(!o.has_audio && !o.is_pull && !o.wants_json && !o.wants_help, "flags");
 }
@@ -123,6 +124,11 @@ static void mistakes_are_explained(void **state)
         { { "--whep", "http://h/cam/whep", "--streams", "2", "--url", "rtsp://h/%d" },
           "need a %d in its path" },
         { { "--packet-size", "199" }, "too small" },
+        { { "--user", "name" }, "--user: write it like NAME:PASSWORD" },
+        { { "--user", ":secret" }, "--user: write it like NAME:PASSWORD" },
+        { { "--user", "\"name\":secret" }, "--user: a name has no quotes" },
+        { { "--user", "na\\me:secret" }, "--user: a name has no quotes" },
+        { { "--user", "name:sec\nret" }, "--user: a name has no quotes" },
         { { "--pull=yes" }, "takes no value" },
         { { "--url", "http://h/cam" }, "is not like rtsp://" },
         { { "--url", "rtsp://h:8554" }, "is not like rtsp://" },
@@ -135,7 +141,19 @@ static void mistakes_are_explained(void **state)
         const char         *name = cases[i].args[1] ? cases[i].args[1] : cases[i].args[0];
         CHECK(parse(cases[i].args, &o, &why) < 0, name);
         CHECK(strstr(why.text, cases[i].says), name);
+        CHECK(!strstr(why.text, "secret"), name);
         CHECK(o.streams == 77, "nothing is written on failure");
+    }
+}
+
+static void passwords_may_have_any_sign(void **state)
+{
+    static const char *const good[] = { "name:pass", "name:", "a b:\"p:\\'@", "\xc3\xa4:\xc3\xa4" };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct load_options o;
+        struct errmsg       why = { "" };
+        CHECK(parse((const char *const[]){ "--user", good[i], NULL }, &o, &why) == 0, good[i]);
+        CHECK(strcmp(o.user, good[i]) == 0, good[i]);
     }
 }
 
@@ -156,4 +174,4 @@ static void viewers_may_be_told_where_to_ask(void **state)
 }
 
 TESTS(viewers_may_be_told_where_to_ask, defaults_are_a_whole_load, numbers_have_units,
-      flags_are_set, mistakes_are_explained)
+      flags_are_set, passwords_may_have_any_sign, mistakes_are_explained)

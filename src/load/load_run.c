@@ -158,6 +158,15 @@ static int open_whep(struct load *load, struct errmsg *why)
                               (uint32_t)options->decrypt_every, why);
 }
 
+/* "name:password" */
+static struct auth_account account_of(const char *text)
+{
+    struct auth_account account = { .pass = span_from_string(text) };
+    if (text)
+        (void)span_next(&account.pass, ':', &account.user);
+    return account;
+}
+
 int load_create(const struct load_options *options, struct load **out, struct errmsg *why)
 {
     const struct load_plan_wish wish = {
@@ -167,6 +176,7 @@ int load_create(const struct load_options *options, struct load **out, struct er
     };
     AUTO(load_destroy) struct load *load = mem_new(struct load);
     load->options = options;
+    load->net.account = account_of(options->user);
     load->source = (struct load_source){ .net = &load->net, .server = &load->server };
     int err = h264_video_check(&wish.video, why);
     if (err == 0)

@@ -331,6 +331,16 @@ static const struct load_conn_ops conn_ops = {
     .on_closed = on_conn_closed,
 };
 
+/* Unasked: no viewer comes without. */
+static void add_account(struct buf *request, const struct auth_account *account)
+{
+    AUTO(buf_fini) struct buf value = { 0 };
+    if (account->user.len == 0)
+        return;
+    auth_client_write_basic(account, &value);
+    message_add(request, "Authorization", "%s", buf_string(&value));
+}
+
 /* One request, on a connection of its own; it is sent when that is there. */
 static int start_request(struct load_whep *whep, const char *method, struct span target,
                          struct span body)
@@ -341,6 +351,7 @@ static int start_request(struct load_whep *whep, const char *method, struct span
     message_add(request, "Host", "%.*s", SPAN_ARGS(authority));
     message_add(request, "User-Agent", "millrace-load");
     message_add(request, "Connection", "close");
+    add_account(request, &whep->shared->net->account);
     if (body.len > 0) {
         message_add(request, "Content-Type", "application/sdp");
         message_add(request, "Content-Length", "%zu", body.len);

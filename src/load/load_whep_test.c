@@ -20,7 +20,8 @@ enum { SSRC = 0x31323334 };
 
 /* What the server does otherwise than it should, or can. */
 struct habits {
-    const char *answer; /* to the POST; NULL: a good one */
+    const char *answer;        /* to the POST; NULL: a good one */
+    const char *authorization; /* that it wants; NULL: none */
     bool        is_active;
     bool        is_silent; /* on UDP */
     bool        has_wrong_fingerprint;
@@ -55,6 +56,8 @@ struct fixture {
     struct errmsg        why;
     struct whep_packet   seen;
 };
+
+static struct auth_account account; /* of the viewers */
 
 /* The server's side */
 
@@ -176,6 +179,8 @@ static void on_post(struct server *server, const struct message *request)
     AUTO(buf_fini) struct buf sdp = { 0 };
     server->posts++;
     CHECK(span_is(message_header(request, "Content-Type"), "application/sdp"), "type");
+    CHECK(span_is(message_header(request, "Authorization"), server->habits->authorization),
+          "who asks");
     if (server->habits->hangs_up) {
         load_conn_close(&server->conn);
         return;
@@ -286,6 +291,7 @@ static void setup(struct fixture *f, const struct habits *habits, enum load_srtp
 {
     struct errmsg why;
     *f = (struct fixture){ .net = mem_new(struct load_net), .server.habits = habits };
+    f->net->account = account;
     assert_int_equal(uv_loop_init(&f->net->loop), 0);
     listen_somewhere(f);
     f->shared.net = f->net;
@@ -430,6 +436,18 @@ static void refusals_are_explained(void **state)
     }
 }
 
+static void who_has_an_account_says_so(void **state)
+{
+    static const struct habits asking = { .authorization = "Basic dXNlcjpwYXNz" };
+    struct fixture            *f = mem_new(struct fixture);
+    account = (struct auth_account){ BYTES("user"), BYTES("pass") };
+    setup(f, &asking, LOAD_SRTP_ANY);
+    CHECK(wait_for(f, &f->live, 1), "live");
+    teardown(f);
+    mem_free(f);
+    account = (struct auth_account){ 0 };
+}
+
 static void nobody_listens(void **state)
 {
     static const struct habits none;
@@ -496,5 +514,5 @@ static void trimmed_connections_still_say_goodbye(void **state)
     mem_free(f);
 }
 
-TESTS(a_stream_is_watched, refusals_are_explained, nobody_listens, what_is_waited_for_has_a_name,
-      a_goodbye_is_heard, trimmed_connections_still_say_goodbye)
+TESTS(a_stream_is_watched, refusals_are_explained, who_has_an_account_says_so, nobody_listens,
+      what_is_waited_for_has_a_name, a_goodbye_is_heard, trimmed_connections_still_say_goodbye)

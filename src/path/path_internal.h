@@ -17,9 +17,11 @@ struct path_registry {
     struct loop               *main;
     struct loop              **loops; /* by index */
     struct placement          *placement;
+    struct auth               *auth;
     struct conf               *conf;
     struct path_source *const *sources; /* NULL-terminated */
     struct map                *paths;
+    struct list                checking; /* requests whose asker is being asked who he is */
     uint64_t                   last_stream;
     bool                       is_closed;
 };
@@ -68,3 +70,14 @@ bool         path_is_unused(const struct path *path);
 void request_answer(struct path_request *request, enum path_answer answer);
 __attribute__((format(printf, 3, 4))) void
 request_refuse(struct path_request *request, enum path_answer answer, const char *format, ...);
+
+/* Goes on with what may be asked: finds the path, which answers. */
+void registry_handle(struct path_registry *registry, struct path_request *request);
+
+/* path_access.c */
+
+/** Asks who it is, and goes on, or answers. */
+void access_check(struct path_registry *registry, struct path_request *request);
+/** Refuses all who are being asked. */
+void access_close(struct path_registry *registry);
+void access_fini(struct path_request *request);

@@ -15,6 +15,7 @@ struct path_request *path_request_new(enum path_question question)
 
 void path_request_free(struct path_request *request)
 {
+    access_fini(request);
     counters_unref(request->counters);
     mem_free(request->redirect);
     mem_free(request);
@@ -82,20 +83,26 @@ struct asked {
     struct slot_id        session;
 };
 
+void registry_handle(struct path_registry *registry, struct path_request *request)
+{
+    struct path *path = find_path(registry, request);
+    if (!path)
+        return;
+    path_handle(path, request);
+    drop_if_unused(path);
+}
+
 static void on_ask(struct loop *loop, struct mail *mail)
 {
     struct asked          asked = *CONTAINER_OF(mail, struct asked, mail);
     struct path_registry *registry = asked.registry;
     mem_free(mail);
-    if (registry->is_closed) {
+    if (registry->is_closed)
         request_refuse(asked.request, PATH_REFUSED, "terminated");
-        return;
-    }
-    struct path *path = find_path(registry, asked.request);
-    if (!path)
-        return;
-    path_handle(path, asked.request);
-    drop_if_unused(path);
+    else if (asked.request->is_source || asked.request->is_checked)
+        registry_handle(registry, asked.request);
+    else
+        access_check(registry, asked.request);
 }
 
 void path_ask(struct path_registry *registry, struct path_request *request)
@@ -157,17 +164,17 @@ static void create_plain_paths(struct path_registry *registry)
     }
 }
 
-struct path_registry *path_registry_create(struct loop *main, struct loop **loops,
-                                           struct placement *placement, struct conf *conf,
-                                           struct path_source *const *sources)
+struct path_registry *path_registry_create(const struct path_options *options)
 {
     struct path_registry *registry = mem_new(struct path_registry);
-    *registry = (struct path_registry){ .main = main,
-                                        .loops = loops,
-                                        .placement = placement,
-                                        .conf = conf_ref(conf),
-                                        .sources = sources,
+    *registry = (struct path_registry){ .main = options->main,
+                                        .loops = options->loops,
+                                        .placement = options->placement,
+                                        .auth = options->auth,
+                                        .conf = conf_ref(options->conf),
+                                        .sources = options->sources,
                                         .paths = map_create() };
+    list_init(&registry->checking);
     create_plain_paths(registry);
     return registry;
 }
@@ -180,6 +187,7 @@ static void close_path(void *arg, struct span key, void *value)
 void path_registry_close(struct path_registry *registry)
 {
     registry->is_closed = true;
+    access_close(registry);
     map_visit(registry->paths, close_path, NULL);
 }
 

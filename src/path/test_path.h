@@ -28,6 +28,7 @@ struct test_paths {
     struct placement     *placement;
     struct path_source    demo;
     struct path_source   *sources[2];
+    struct auth          *auth;
     struct path_registry *registry;
     unsigned              starts;
 };
@@ -52,7 +53,8 @@ static inline void test_paths_on_start(struct path_source *source, struct path_r
     CONTAINER_OF(source, struct test_paths, demo)->starts++;
 }
 
-static inline void test_paths_open(struct test_paths *stage)
+/** `settings` have entries of their own besides the paths above. */
+static inline void test_paths_open_with(struct test_paths *stage, const char *settings)
 {
     static char  *no_environment[] = { NULL };
     struct errmsg why = { "" };
@@ -63,24 +65,36 @@ static inline void test_paths_open(struct test_paths *stage)
         stage->loops[i].thread = pthread_self(); /* placement asks what it has worked */
         stage->all[i] = &stage->loops[i];
     }
-    if (conf_load_text("test.yml", BYTES(test_paths_settings), no_environment, &stage->conf, &why) <
-        0)
+    AUTO(buf_fini) struct buf text = { 0 };
+    buf_printf(&text, "%s%s", settings, test_paths_settings);
+    if (conf_load_text("test.yml", buf_span(&text), no_environment, &stage->conf, &why) < 0)
         fail_msg("%s", why.text);
     stage->demo = (struct path_source){ "demo", test_paths_on_start };
     stage->sources[0] = &stage->demo;
     stage->placement = placement_create(stage->all, TEST_LOOPS - 1, false, test_paths_on_pick);
-    stage->registry = path_registry_create(&stage->loops[TEST_MAIN], stage->all, stage->placement,
-                                           stage->conf, stage->sources);
+    stage->auth = auth_create(&stage->loops[TEST_MAIN], stage->conf);
+    stage->registry = path_registry_create(&(struct path_options){ .main = &stage->loops[TEST_MAIN],
+                                                                   .loops = stage->all,
+                                                                   .placement = stage->placement,
+                                                                   .auth = stage->auth,
+                                                                   .conf = stage->conf,
+                                                                   .sources = stage->sources });
+}
+
+static inline void test_paths_open(struct test_paths *stage)
+{
+    test_paths_open_with(stage, "");
 }
 
 static inline void test_paths_settle(struct test_paths *stage)
 {
-    bool has_mail = true;
-    while (has_mail) {
-        has_mail = false;
+    bool has_work = true;
+    while (has_work) {
+        has_work = false;
         for (unsigned i = 0; i < TEST_LOOPS; i++) {
             (void)uv_run(&stage->loops[i].uv, UV_RUN_NOWAIT);
-            has_mail |= atomic_load(&stage->loops[i].inbox) != NULL;
+            has_work |=
+                atomic_load(&stage->loops[i].inbox) || !list_is_empty(&stage->loops[i].dirty);
         }
     }
     (void)uv_run(&stage->loops[TEST_MAIN].uv, UV_RUN_NOWAIT);
@@ -96,6 +110,7 @@ static inline void test_paths_wait(struct test_paths *stage, int64_t ns)
 static inline void test_paths_close(struct test_paths *stage)
 {
     path_registry_close(stage->registry);
+    stage->auth = auth_destroy(stage->auth);
     test_paths_settle(stage);
     stage->registry = path_registry_destroy(stage->registry);
     placement_destroy(stage->placement);
@@ -147,20 +162,27 @@ static inline void test_asker_close(struct test_asker *asker)
     mem_free(asker);
 }
 
-static inline void test_asker_ask_as(struct test_asker *asker, enum path_question question,
-                                     const char *name, bool is_source)
+/** Asks what has been filled in so far. */
+static inline void test_asker_send(struct test_asker *asker, struct path_request *request,
+                                   const char *name)
 {
-    struct path_request *request = path_request_new(question);
     request->from = asker->loop;
     request->session = asker->session;
     request->asker = asker;
-    request->is_source = is_source;
     request->on_answer = test_asker_on_answer;
     request->on_kick = test_asker_on_kick;
     (void)snprintf(request->name, sizeof(request->name), "%s", name);
     (void)snprintf(request->tracks, sizeof(request->tracks), "1 track (H264)");
     path_ask(asker->stage->registry, request);
     test_paths_settle(asker->stage);
+}
+
+static inline void test_asker_ask_as(struct test_asker *asker, enum path_question question,
+                                     const char *name, bool is_source)
+{
+    struct path_request *request = path_request_new(question);
+    request->is_source = is_source;
+    test_asker_send(asker, request, name);
 }
 
 static inline void test_asker_ask(struct test_asker *asker, enum path_question question,

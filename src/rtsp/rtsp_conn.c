@@ -95,6 +95,7 @@ void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to)
                                 .out = conn->out,
                                 .answer = conn->answer };
     memcpy(seed->peer, conn->peer, sizeof(seed->peer));
+    seed->address = conn->address;
     ASSERT(!conn->session);
     leave(conn);
     atomic_fetch_add_explicit(&to->sessions, 1, memory_order_relaxed);
@@ -442,6 +443,7 @@ void rtsp_conn_open(struct loop *loop, struct mail *mail)
         return;
     }
     memcpy(conn->peer, seed->peer, sizeof(conn->peer));
+    conn->address = seed->address;
     log_context_init(&conn->log, "[conn %s]", conn->peer);
     conn->log.parent = &conn->server->log;
     bool is_moved = seed->is_moved;

@@ -72,12 +72,10 @@ int rtsp_on_describe(struct rtsp_conn *conn, const struct message *request)
 {
     struct rtsp_url url;
     if (rtsp_url_parse(request->url, &url) < 0)
-        return rtsp_refuse(conn, request, 400, "invalid URL '%.*s'", SPAN_ARGS(request->url));
+        return rtsp_refuse_url(conn, request, "invalid URL");
     if (conn->attach == RTSP_DETACHED) {
-        if (!conn->answer) {
-            rtsp_conn_ask(conn, path_request_new(PATH_DESCRIBE), url.path);
-            return -EINPROGRESS;
-        }
+        if (!conn->answer)
+            return rtsp_auth_ask(conn, request, PATH_DESCRIBE, url.path);
         int err = attach(conn, request, &url);
         if (err == -ECANCELED)
             return err;

@@ -7,6 +7,7 @@
  * stay where they are, and it is handled again from its start when the answer is there.
  */
 #pragma once
+#include "auth/auth_digest.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "http/message.h"
@@ -99,8 +100,9 @@ struct rtsp_session {
 /* What a connection remembers wherever it lives. */
 struct rtsp_past {
     bool    had_session;
-    bool    has_retried; /* for this request, as the stream had just gone */
-    uint8_t torn_down;   /* sessions */
+    bool    has_retried;       /* for this request, as the stream had just gone */
+    uint8_t torn_down;         /* sessions */
+    char    nonce[AUTH_NONCE]; /* of the digest that was asked for; empty: none was */
 };
 
 /* As above: the end of `poll`, which libuv looks at, and what follows it share a cache line. */
@@ -120,6 +122,7 @@ struct rtsp_conn {
     struct timer         timer;
     struct log_context   log;
     char                 peer[ADDRESS_TEXT];
+    struct address       address;    /* of the peer */
     struct buf           in;         /* not parsed yet, or being handled; unused while recording */
     struct buf           out;        /* answers and RTCP to be sent between packets */
     struct path_request *answer;     /* main's, to the request that is being handled */
@@ -139,6 +142,7 @@ struct rtsp_seed {
     struct rtsp_server  *server;
     int                  fd;
     char                 peer[ADDRESS_TEXT];
+    struct address       address;
     bool                 is_moved; /* it has lived on another worker */
     struct rtsp_past     past;
     struct buf           in, out;
@@ -179,6 +183,15 @@ int rtsp_request_handle(struct rtsp_conn *conn, const struct message *request);
 int rtsp_on_describe(struct rtsp_conn *conn, const struct message *request);
 int rtsp_on_setup(struct rtsp_conn *conn, const struct message *request);
 
+/* rtsp_auth.c */
+
+/** Sends a question to main, with what the request says of who asks. Returns -EINPROGRESS. */
+int rtsp_auth_ask(struct rtsp_conn *conn, const struct message *request,
+                  enum path_question question, const char *path);
+/** For an answer of main's that is PATH_ASK or PATH_DENIED. */
+int rtsp_auth_refuse(struct rtsp_conn *conn, const struct message *request,
+                     const struct path_request *answer);
+
 /* rtsp_respond.c */
 
 /** What an answer holds besides CSeq and Server; zeros: not there. */
@@ -187,6 +200,7 @@ struct rtsp_response {
     bool        has_session; /* names the connection's session */
     struct span content_base, content_type, body;
     struct span location, public, rtp_info, transport;
+    struct span challenges[2]; /* WWW-Authenticate */
 };
 
 void rtsp_respond(struct rtsp_conn *conn, const struct message *request,
@@ -196,6 +210,8 @@ void rtsp_respond(struct rtsp_conn *conn, const struct message *request,
 __attribute__((format(printf, 4, 5))) int rtsp_refuse(struct rtsp_conn     *conn,
                                                       const struct message *request,
                                                       unsigned status, const char *format, ...);
+/** With 400, for what is wrong with the request's URL; passwords in it are not logged. */
+int rtsp_refuse_url(struct rtsp_conn *conn, const struct message *request, const char *why);
 /** For an answer of main's that is not PATH_OK. */
 int rtsp_refuse_path(struct rtsp_conn *conn, const struct message *request,
                      const struct path_request *answer);

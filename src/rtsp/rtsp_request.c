@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "http/url.h"
 #include "rtsp/rtsp_internal.h"
 
 enum {
@@ -89,11 +90,9 @@ static int on_announce(struct rtsp_conn *conn, const struct message *request)
                            "carries application/sdp",
                            SPAN_ARGS(type));
     if (rtsp_url_parse(request->url, &url) < 0)
-        return rtsp_refuse(conn, request, 400, "invalid URL '%.*s'", SPAN_ARGS(request->url));
-    if (!conn->answer) {
-        rtsp_conn_ask(conn, path_request_new(PATH_ANNOUNCE), url.path);
-        return -EINPROGRESS;
-    }
+        return rtsp_refuse_url(conn, request, "invalid URL");
+    if (!conn->answer)
+        return rtsp_auth_ask(conn, request, PATH_ANNOUNCE, url.path);
     int err = conn->answer->answer == PATH_OK ? begin_publishing(conn, request, url.path)
                                               : rtsp_refuse_path(conn, request, conn->answer);
     rtsp_conn_drop_answer(conn);
@@ -107,6 +106,7 @@ static int on_record(struct rtsp_conn *conn, const struct message *request)
         return rtsp_refuse(conn, request, 400, "not all announced medias have been setup");
     if (!conn->answer) {
         struct path_request *question = path_request_new(PATH_PUBLISH);
+        question->is_checked = true; /* at ANNOUNCE, for this path */
         description_summary(session->description, UINT32_MAX, question->tracks,
                             sizeof(question->tracks));
         rtsp_conn_ask(conn, question, session->path);
@@ -145,7 +145,7 @@ static int on_play(struct rtsp_conn *conn, const struct message *request)
     struct rtsp_session *session = conn->session;
     struct rtsp_url      url;
     if (rtsp_url_parse(request->url, &url) < 0)
-        return rtsp_refuse(conn, request, 400, "invalid URL '%.*s'", SPAN_ARGS(request->url));
+        return rtsp_refuse_url(conn, request, "invalid URL");
     if (session->state == RTSP_PLAY)
         return respond_ok(conn, request);
     AUTO(buf_fini) struct buf rtp_info = { 0 };
@@ -250,11 +250,19 @@ static int close_silently(struct rtsp_conn *conn, const char *reason)
     return 0;
 }
 
+static void log_request(const struct rtsp_conn *conn, const struct message *request)
+{
+    AUTO(buf_fini) struct buf url = { 0 };
+    if (log_level_now < LOG_DEBUG)
+        return;
+    url_redact(&url, request->url);
+    LOG(&conn->log, LOG_DEBUG, "[c->s] %.*s %s", SPAN_ARGS(request->method), buf_string(&url));
+}
+
 int rtsp_request_handle(struct rtsp_conn *conn, const struct message *request)
 {
     if (!conn->is_again) {
-        LOG(&conn->log, LOG_DEBUG, "[c->s] %.*s %.*s", SPAN_ARGS(request->method),
-            SPAN_ARGS(request->url));
+        log_request(conn, request);
         conn->past.has_retried = false;
     }
     conn->is_again = false;

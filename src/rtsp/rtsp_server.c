@@ -15,6 +15,7 @@ static void on_accept(void *arg, int fd, const struct address *peer)
     seed->server = server;
     seed->fd = fd;
     address_format(peer, seed->peer);
+    seed->address = *peer;
     /* Counted here, so that clients who come at once are spread too. */
     atomic_fetch_add_explicit(&loop->sessions, 1, memory_order_relaxed);
     loop_post(loop, &seed->mail);

@@ -132,8 +132,7 @@ static int set_up_publishing(struct rtsp_conn *conn, struct setup *setup)
                            setup->transport.mode == RTSP_TRANSPORT_PLAY ? "play" : "null");
     int track = find_announced(conn->session, setup->request->url);
     if (track < 0)
-        return rtsp_refuse(conn, setup->request, 400, "track not found at '%.*s'",
-                           SPAN_ARGS(setup->request->url));
+        return rtsp_refuse_url(conn, setup->request, "track not found at");
     return set_up_track(conn, setup, (unsigned)track);
 }
 
@@ -144,8 +143,7 @@ static int begin_reading(struct rtsp_conn *conn, struct setup *setup)
 {
     struct path_request *answer = conn->answer;
     if (answer->answer != PATH_OK)
-        return rtsp_refuse(conn, setup->request, answer->answer == PATH_REFUSED ? 400 : 404, "%s",
-                           answer->why.text);
+        return rtsp_refuse_path(conn, setup->request, answer);
     if (answer->home != conn->loop->index && !conn->session) {
         rtsp_conn_move(conn, conn->server->loops[answer->home]);
         return -ECANCELED;
@@ -185,8 +183,7 @@ static int retry(struct rtsp_conn *conn, struct setup *setup)
     if (conn->past.has_retried)
         return rtsp_refuse(conn, setup->request, 404, "the stream has gone");
     conn->past.has_retried = true;
-    rtsp_conn_ask(conn, path_request_new(PATH_READ), setup->url.path);
-    return -EINPROGRESS;
+    return rtsp_auth_ask(conn, setup->request, PATH_READ, setup->url.path);
 }
 
 /* The steps, each of which may have been taken in an earlier turn: main, the stream, the track. */
@@ -199,13 +196,10 @@ static int on_setup_reading(struct rtsp_conn *conn, struct setup *setup)
                            "transport header contains a invalid mode (record)");
     if (rtsp_url_cut_control(&setup->url, &control) < 0 ||
         rtsp_url_parse_track(control, &track) < 0)
-        return rtsp_refuse(conn, setup->request, 400, "track not found at '%.*s'",
-                           SPAN_ARGS(setup->request->url));
+        return rtsp_refuse_url(conn, setup->request, "track not found at");
     if (!conn->session || conn->session->attach == RTSP_DETACHED) {
-        if (!conn->answer) {
-            rtsp_conn_ask(conn, path_request_new(PATH_READ), setup->url.path);
-            return -EINPROGRESS;
-        }
+        if (!conn->answer)
+            return rtsp_auth_ask(conn, setup->request, PATH_READ, setup->url.path);
         int err = begin_reading(conn, setup);
         if (err == -ECANCELED)
             return err;
@@ -226,7 +220,7 @@ int rtsp_on_setup(struct rtsp_conn *conn, const struct message *request)
 {
     struct setup setup = { .request = request };
     if (rtsp_url_parse(request->url, &setup.url) < 0)
-        return rtsp_refuse(conn, request, 400, "invalid URL '%.*s'", SPAN_ARGS(request->url));
+        return rtsp_refuse_url(conn, request, "invalid URL");
     if (choose_transport(conn, &setup) > 0)
         return 0;
     bool is_publishing = conn->session && conn->session->state == RTSP_PRE_RECORD;

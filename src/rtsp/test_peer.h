@@ -109,6 +109,8 @@ static inline void test_peer_open(struct test_peer *peer, struct test_rtsp *test
     seed->server = test->server;
     seed->fd = ends[1];
     (void)snprintf(seed->peer, sizeof(seed->peer), "%s", peer->name);
+    err = address_parse("192.0.2.1:40000", &seed->address, NULL);
+    ASSERT(err == 0);
     atomic_fetch_add(&test->loops[worker].sessions, 1);
     loop_post(&test->loops[worker], &seed->mail);
 }

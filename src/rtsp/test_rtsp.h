@@ -28,6 +28,7 @@ struct test_rtsp {
     struct hub_settings   settings; /* may be changed between turns */
     struct conf          *conf;
     struct placement     *placement;
+    struct auth          *auth;
     struct path_registry *registry;
     struct rtsp_server   *server;
     unsigned              peers; /* so far */
@@ -112,8 +113,13 @@ static inline void test_rtsp_open(struct test_rtsp *test, struct conf *conf)
     test_rtsp_open_loops(test);
     test->placement =
         placement_create(test->loop_at, TEST_LOOPS - 1, conf->spread_readers, test_rtsp_on_pick);
-    test->registry = path_registry_create(&test->loops[TEST_MAIN], test->loop_at, test->placement,
-                                          conf, no_sources);
+    test->auth = auth_create(&test->loops[TEST_MAIN], conf);
+    test->registry = path_registry_create(&(struct path_options){ .main = &test->loops[TEST_MAIN],
+                                                                  .loops = test->loop_at,
+                                                                  .placement = test->placement,
+                                                                  .auth = test->auth,
+                                                                  .conf = conf,
+                                                                  .sources = no_sources });
     test->server = test_rtsp_server(test);
 }
 
@@ -150,6 +156,7 @@ static inline void test_rtsp_stop(struct test_rtsp *test)
 {
     rtsp_server_stop(test->server);
     path_registry_close(test->registry);
+    test->auth = auth_destroy(test->auth);
     for (unsigned i = TEST_WORKER; i < TEST_LOOPS; i++)
         rtsp_server_close_connections(test->server, &test->loops[i]);
     test_rtsp_settle(test);

@@ -137,6 +137,7 @@ static struct path_request *ask(enum path_question question)
     request->from = &stage.loops[MAIN];
     request->on_answer = on_answer;
     request->on_kick = on_kick;
+    request->is_checked = true;
     (void)snprintf(request->name, sizeof(request->name), "cam");
     path_ask(stage.registry, request);
     settle();
@@ -169,8 +170,11 @@ static void open_stream(void)
     static struct path_source *const no_sources[] = { NULL };
     static const uint32_t            ssrcs[] = { 1, 2 };
     stage.placement = placement_create(stage.loop_at, LOOPS - 1, false, on_pick);
-    stage.registry = path_registry_create(&stage.loops[MAIN], stage.loop_at, stage.placement,
-                                          stage.conf, no_sources);
+    stage.registry = path_registry_create(&(struct path_options){ .main = &stage.loops[MAIN],
+                                                                  .loops = stage.loop_at,
+                                                                  .placement = stage.placement,
+                                                                  .conf = stage.conf,
+                                                                  .sources = no_sources });
     struct path_request *granted = ask(PATH_PUBLISH);
     stage.counters = counters_create();
     stage.stream =

@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 
+#include "auth/auth_http.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "webrtc/webrtc_internal.h"
@@ -45,19 +46,11 @@ static bool has_type(const struct httpd_request *request, const char *wanted)
     return span_is_nocase(span_trim(first), wanted);
 }
 
-/* Of "host:port" the host. */
-static struct span host_of(const char *peer)
-{
-    const char *colon = strrchr(peer, ':');
-    return (struct span){ (const uint8_t *)peer, colon ? (size_t)(colon - peer) : strlen(peer) };
-}
-
 /* Of no session: it was refused, or there is none yet. */
 static void turn_away(struct webrtc_server *server, struct httpd_exchange *exchange,
                       struct span path, unsigned status, const struct errmsg *why)
 {
-    struct span host = host_of(httpd_request(exchange)->peer_text);
-    /* Without the port: a page that asks again each second is one line in ten of them. */
+    struct span host = httpd_request_host(httpd_request(exchange));
     LOG(&server->log, LOG_INFO, "%.*s can't read from path '%.*s': %s", SPAN_ARGS(host),
         SPAN_ARGS(path), why->text);
     httpd_respond_error(exchange, status, "%s", why->text);
@@ -177,6 +170,7 @@ static void ask_for_stream(struct webrtc_server *server, struct httpd_exchange *
     request->asker = asking;
     request->on_answer = on_granted;
     request->on_kick = on_kick;
+    request->is_checked = true; /* by webrtc_http_on_request() */
     (void)span_copy_string(path, request->name, sizeof(request->name));
     path_ask(server->registry, request);
 }
@@ -400,18 +394,74 @@ static void on_service(struct webrtc_server *server, struct httpd_exchange *exch
     httpd_respond_not_found(exchange);
 }
 
-void webrtc_http_on_request(void *arg, struct httpd_exchange *exchange)
+static bool is_preflight(const struct httpd_request *request)
+{
+    return span_is(request->method, "OPTIONS") &&
+           message_header(request->message, "Access-Control-Request-Method").p;
+}
+
+static bool is_service(const struct webrtc_target *target)
+{
+    return target->kind == WEBRTC_WHEP || target->kind == WEBRTC_WHIP;
+}
+
+static void handle(void *arg, struct httpd_exchange *exchange)
 {
     const struct httpd_request *request = httpd_request(exchange);
     struct webrtc_target        target = webrtc_target_parse(request->path);
-    bool is_service = target.kind == WEBRTC_WHEP || target.kind == WEBRTC_WHIP;
-    bool is_preflight = message_header(request->message, "Access-Control-Request-Method").p != NULL;
-    if (span_is(request->method, "OPTIONS") && (is_preflight || (is_service && !target.secret.p)))
-        on_options(arg, exchange, is_preflight);
-    else if (is_service)
+    bool                        is_asked_first = is_preflight(request);
+    bool                        is_options =
+        is_service(&target) && !target.secret.p && span_is(request->method, "OPTIONS");
+    if (is_asked_first || is_options)
+        on_options(arg, exchange, is_asked_first);
+    else if (is_service(&target))
         on_service(arg, exchange, &target);
     else if (span_is(request->method, "GET") || span_is(request->method, "HEAD"))
         webrtc_page_respond(exchange, &target);
     else
         httpd_respond_not_found(exchange);
+}
+
+/*
+ * Who has to be asked who he is, for what. Not a browser that asks what it may ask, nor who comes
+ * with the secret of a session, nor for a script that is the same for all.
+ */
+static bool find_action(const struct httpd_request *request, const struct webrtc_target *target,
+                        enum conf_action *out)
+{
+    static const struct {
+        enum webrtc_target_kind kind;
+        const char             *methods[2];
+        enum conf_action        action;
+    } rules[] = {
+        { WEBRTC_WHEP, { "POST", "OPTIONS" }, CONF_ACTION_READ },
+        { WEBRTC_WHIP, { "POST", "OPTIONS" }, CONF_ACTION_PUBLISH },
+        { WEBRTC_PAGE, { "GET", "HEAD" }, CONF_ACTION_READ },
+        { WEBRTC_PUBLISH, { "GET", "HEAD" }, CONF_ACTION_PUBLISH },
+    };
+    if (target->secret.p || is_preflight(request))
+        return false;
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        bool is_meant = span_is(request->method, rules[i].methods[0]) ||
+                        span_is(request->method, rules[i].methods[1]);
+        if (rules[i].kind != target->kind || !is_meant)
+            continue;
+        *out = rules[i].action;
+        return true;
+    }
+    return false;
+}
+
+void webrtc_http_on_request(void *arg, struct httpd_exchange *exchange)
+{
+    struct webrtc_server       *server = arg;
+    const struct httpd_request *request = httpd_request(exchange);
+    struct webrtc_target        target = webrtc_target_parse(request->path);
+    struct auth_http_question   question = { .path = target.path,
+                                             .protocol = "webrtc",
+                                             .log = &server->log };
+    if (find_action(request, &target, &question.action))
+        auth_http_check(server->auth, exchange, &question, handle, server);
+    else
+        handle(server, exchange);
 }

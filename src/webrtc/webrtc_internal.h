@@ -259,6 +259,7 @@ struct webrtc_server {
     struct loop          *main;
     struct loop         **loops;
     unsigned              worker_count;
+    struct auth          *auth;
     struct path_registry *registry;
     struct conf          *conf;
     struct httpd         *http;

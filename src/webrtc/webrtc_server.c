@@ -228,15 +228,17 @@ static int open_server(struct webrtc_server *server, struct errmsg *why)
     return err;
 }
 
-int webrtc_server_open(struct loop *main, struct loop **loops, unsigned count,
-                       struct path_registry *registry, struct conf *conf,
-                       struct webrtc_server **out, struct errmsg *why)
+int webrtc_server_open(const struct webrtc_options *options, struct webrtc_server **out,
+                       struct errmsg *why)
 {
     struct webrtc_server *server = mem_new(struct webrtc_server);
-    *server = (struct webrtc_server){ .main = main,
-                                      .loops = loops,
+    struct conf          *conf = options->conf;
+    unsigned              count = options->worker_count;
+    *server = (struct webrtc_server){ .main = options->main,
+                                      .loops = options->loops,
                                       .worker_count = count,
-                                      .registry = registry,
+                                      .auth = options->auth,
+                                      .registry = options->registry,
                                       .conf = conf_ref(conf) };
     webrtc_server_open_counts(server);
     server->workers = mem_new_array(struct webrtc_worker, count + 1);
@@ -248,10 +250,10 @@ int webrtc_server_open(struct loop *main, struct loop **loops, unsigned count,
         webrtc_server_free(server);
         return err;
     }
-    server->names = webrtc_names_open(main, conf);
+    server->names = webrtc_names_open(server->main, conf);
     for (unsigned i = 1; i <= count; i++) {
         server->workers[i].start.handle = webrtc_worker_start;
-        loop_post(loops[i], &server->workers[i].start);
+        loop_post(server->loops[i], &server->workers[i].start);
     }
     LOG(&server->log, LOG_INFO, "started with listeners on %s (TCP/%s), %s (UDP/ICE)",
         conf->webrtc_address, conf->webrtc_encryption ? "HTTPS" : "HTTP",

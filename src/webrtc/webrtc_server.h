@@ -10,10 +10,18 @@
 
 struct webrtc_server;
 
-/** Listens; `loops[1..count]` are the workers, each of which gets a UDP socket of its own. */
-int webrtc_server_open(struct loop *main, struct loop **loops, unsigned count,
-                       struct path_registry *registry, struct conf *conf,
-                       struct webrtc_server **out, struct errmsg *why);
+struct webrtc_options {
+    struct loop          *main;
+    struct loop         **loops; /* [1..worker_count] are the workers */
+    unsigned              worker_count;
+    struct auth          *auth; /* lives until webrtc_server_stop() */
+    struct path_registry *registry;
+    struct conf          *conf;
+};
+
+/** Listens; each worker gets a UDP socket of its own. */
+int webrtc_server_open(const struct webrtc_options *options, struct webrtc_server **out,
+                       struct errmsg *why);
 
 /** Stops listening. The sessions are closed by webrtc_server_close_sessions(). */
 void webrtc_server_stop(struct webrtc_server *server);

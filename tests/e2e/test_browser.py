@@ -298,6 +298,40 @@ def test_chromium_asks_for_a_password(chromium: Chromium, folder: Path) -> None:
         assert {target for _, target, _ in server.requests} == {"/cam/whep?token=a%20b"}
 
 
+VIEWER = DEMO + """
+authInternalUsers:
+  - {user: viewer, pass: "p@ss;w#rd", permissions: [{action: read, path: demo}]}
+"""
+
+
+def test_chromium_signs_in(millrace: Servers, chromium: Chromium) -> None:
+    """In the window that the browser opens for a page that asks; WHEP is asked with the same."""
+    server = millrace(VIEWER)
+    chromium.open("http://viewer:p%40ss%3Bw%23rd@127.0.0.1:8889/demo/")
+    chromium.wait("pictures.length > 0")
+    server.wait_log("is reading from path 'demo'")
+    chromium.open("http://127.0.0.1:8889/other/")
+    chromium.wait("document.body.textContent.includes('authentication error')")
+
+
+def test_chromium_signs_in_by_the_form(millrace: Servers, chromium: Chromium) -> None:
+    """On a page that asks nobody itself, as of another server; wrongly first."""
+    server = millrace(VIEWER)
+    with FakeWhep(port=8890) as other:
+        other.whep = f"{PAGE}/demo/whep"
+        chromium.open("http://127.0.0.1:8890/demo/")
+        chromium.wait("!login.hidden")
+        chromium.evaluate("(login.user.value = 'viewer', login.pass.value = 'wrong',"
+                          " login.requestSubmit())")
+        chromium.wait("login.hidden")
+        chromium.wait("!login.hidden")
+        server.wait_log("WAR .* failed to authenticate: authentication failed")
+        chromium.evaluate("(login.pass.value = 'p@ss;w#rd', login.requestSubmit())")
+        chromium.wait("pictures.length > 0")
+        assert chromium.evaluate("login.hidden && problem.hidden")
+        server.wait_log("is reading from path 'demo'")
+
+
 def test_chromium_uses_the_named_ice_servers(millrace: Servers, chromium: Chromium) -> None:
     millrace(DEMO + """
 webrtcICEServers2:

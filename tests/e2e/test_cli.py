@@ -100,28 +100,6 @@ def test_wrong_settings_are_told_without_a_log(millrace_bin: Path, folder: Path,
     assert "INF" not in result.stdout
 
 
-@pytest.mark.parametrize(("users", "starts"), [
-    ("[{user: any, permissions: [{action: publish}, {action: read}]}]", True),
-    ("[{user: any, permissions: [{action: publish}]}, "
-     "{user: any, permissions: [{action: read}]}]", True),
-    ("[{user: any, permissions: [{action: read}]}]", False),
-    ("[{user: any, permissions: [{action: publish, path: cam}, {action: read}]}]", False),
-    ("[{user: any, ips: [127.0.0.1], permissions: [{action: publish}, {action: read}]}]", False),
-    ("[{user: bob, permissions: [{action: publish}, {action: read}]}]", False),
-    ("[]", False),
-])
-def test_users_that_would_not_be_asked(millrace_bin: Path, millrace: Servers, folder: Path,
-                                       users: str, starts: bool) -> None:
-    settings = f"authInternalUsers: {users}\n{DEFAULT_SETTINGS}"
-    if starts:
-        millrace(settings).stop()
-        return
-    (folder / "users.yml").write_text(settings)
-    result = run(millrace_bin, "users.yml", folder=folder)
-    assert result.returncode == 1
-    assert "'authInternalUsers' does not let everybody publish and read" in result.stdout
-
-
 def test_printed_configuration_is_one(millrace_bin: Path, folder: Path) -> None:
     (folder / "a.yml").write_text("readTimeout: 7s\npaths:\n  cam1:\n    source: publisher\n")
     first = run(millrace_bin, "--print-config", "a.yml", folder=folder)

@@ -73,6 +73,34 @@ def test_all_that_is_sent_comes_back(load: Any, server: Server, write: str) -> N
     server.stop()
 
 
+USERS = """
+authInternalUsers:
+  - {user: camera, pass: "a;b@c", permissions: [{action: publish}, {action: read}]}
+paths:
+  all_others:
+"""
+
+
+@pytest.mark.parametrize("methods", ["basic", "digest", "basic, digest"])
+@pytest.mark.parametrize("way", [(), ("--whep", WHEP)], ids=["rtsp", "whep"])
+def test_a_server_that_asks(load: Any, millrace: Servers, methods: str,
+                            way: tuple[str, ...]) -> None:
+    server = millrace(f"rtspAuthMethods: [{methods}]{USERS}")
+    report = load("--streams", "3", "--readers", "2", "--duration", "1s", "--user", "camera:a;b@c",
+                  *way).report(0)
+    assert nothing_lost(report)
+    assert (report["sent"]["streams"], report["delivered"]["readers"]) == (3, 6)
+    server.stop()
+
+
+@pytest.mark.parametrize("user", [(), ("--user", "camera:s3cr3t")], ids=["nobody", "wrong"])
+def test_a_server_that_lets_nobody_in(load: Any, millrace: Servers, user: tuple[str, ...]) -> None:
+    millrace(USERS)
+    report = load("--duration", "1s", *user).report(1)
+    assert any("ANNOUNCE was answered 401 Unauthorized" in line for line in report["notes"])
+    assert "s3cr3t" not in json.dumps(report)
+
+
 @pytest.mark.parametrize("srtp, profile", [
     ("any", "SRTP_AEAD_AES_128_GCM"),
     ("gcm", "SRTP_AEAD_AES_128_GCM"),

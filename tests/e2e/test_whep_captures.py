@@ -25,6 +25,15 @@ webrtcLocalUDPAddress: 127.0.0.1:18189
 paths:
   all_others:
 """
+USERS = """
+authInternalUsers:
+  - user: camera
+    pass: pubpass
+    permissions: [{action: publish}]
+  - user: reader
+    pass: readpass
+    permissions: [{action: read, path: cam1}]
+"""
 ICE_SERVERS = """
 webrtcICEServers2:
   - url: stun:127.0.0.1:18478
@@ -83,7 +92,7 @@ def rtcp_is_as_offered(exchange: Exchange) -> None:
 
 
 def skipped_tracks_are_named(exchange: Exchange) -> None:
-    if exchange.target != "/cam1/whep":
+    if exchange.target != "/cam1/whep" or exchange.response.status != 201:
         return
     exposed = exchange.response.get("Access-Control-Expose-Headers")
     set_headers(exchange, Access_Control_Expose_Headers=f"{exposed}, X-Skipped-Tracks")
@@ -124,10 +133,12 @@ def test_capture(file: Path, millrace: Servers) -> None:
     exchange = parse(file)
     adjust(exchange)
     has_ice_servers = any(name == "Link" for name, _ in exchange.response.headers)
-    millrace(SETTINGS + (ICE_SERVERS if has_ice_servers else ""))
+    users = USERS if file.stem.startswith("auth_") else ""
+    millrace(SETTINGS + users + (ICE_SERVERS if has_ice_servers else ""))
     with ExitStack() as stack:
         for path, sdp in PUBLISHED.items():
-            stack.enter_context(Publisher(path, sdp, payload_types=(96, 97)))
+            stack.enter_context(Publisher(path, sdp, payload_types=(96, 97),
+                                          account="camera:pubpass"))
         target = exchange.target
         secret = UUID.search(target)
         if secret and secret[0] != UNKNOWN_SECRET:

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.rtsp import Response
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+REMARK = re.compile(r"^# .*\n", re.M)
 DEPENDS = (  # on the moment: what stands for it in both, recording and answer
     ("DATE", re.compile(r"(?<=^Date: ).*GMT$", re.M)),
     ("UUID", re.compile(r"(?<=/)%s|(?<=^Id: )%s" % (UUID.pattern, UUID.pattern), re.M)),
@@ -45,7 +46,8 @@ Adjust = Callable[[Exchange], None]
 
 
 def parse(path: Path) -> Exchange:
-    request, _, answer = path.read_text().partition("\n\n")
+    text = REMARK.sub("", path.read_text())
+    request, _, answer = text.partition("\n\n")
     sent = [line[2:] for line in request.splitlines()]
     method, target, *_ = sent[0].split(" ")
     end = sent.index("") if "" in sent else len(sent)

@@ -7,9 +7,10 @@ too, see REMARKS.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.patience import PATIENCE
@@ -17,7 +18,9 @@ from harness.rtp import Packet
 from harness.rtsp import Closed, Response, Rtsp
 
 SESSION = re.compile(r"(?<=^Session: )[0-9a-f]{32}(?=;|$)", re.M)
+NONCE = re.compile(r'(?<=nonce=")[0-9a-f]{32}(?=")')
 SSRC = re.compile(r"(?<=;ssrc=)[0-9A-F]{8}\b")
+DIGEST_PARAM = re.compile(r'(\w+)="([^"]*)"')
 RTP_POSITION = re.compile(r"seq=\d+;rtptime=\d+")
 SHORT_SILENCE = 1.5  # stands for `no response in 6 s`
 
@@ -44,13 +47,14 @@ class Replay:
 
     client: Rtsp
     adjust: Callable[[str, Response], None]  # what differs on purpose: request line, expectation
-    ids: dict[str, str] = field(default_factory=dict)  # sessions and SSRCs
+    passwords: Sequence[str] = ()  # that answers to a challenge were made with
+    ids: dict[str, str] = field(default_factory=dict)  # sessions, SSRCs and nonces
     request: str = ""
     last_exchange: float = field(default_factory=time.monotonic)
 
     def learn_ids(self, want: str, got: str) -> None:
         """An id met for the first time may be any; from then on it must be that one."""
-        for pattern in (SESSION, SSRC):
+        for pattern in (SESSION, SSRC, NONCE):
             for recorded, actual in zip(pattern.findall(want), pattern.findall(got)):
                 self.ids.setdefault(recorded, actual)
 
@@ -60,13 +64,36 @@ class Replay:
         return text
 
 
+    def answer_challenge(self, request: str) -> str:
+        """As the client of the recording would have answered the nonce that came."""
+        recorded = dict(DIGEST_PARAM.findall(request))
+        if "response" not in recorded:
+            return request
+        method = request.split(" ")[0]
+        password = next(one for one in self.passwords
+                        if digest(method, recorded, one) == recorded["response"])
+        actual = recorded | {"nonce": self.translate(recorded["nonce"])}
+        return request.replace(recorded["response"], digest(method, actual, password))
+
+
+def digest(method: str, params: Mapping[str, str], password: str) -> str:
+    """The response of a Digest without qop (RFC 2617)."""
+    user = md5(f"{params['username']}:{params['realm']}:{password}")
+    return md5(f"{user}:{params['nonce']}:{md5(method + ':' + params['uri'])}")
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
 Step = Callable[[Replay], None]
 
 
 def send(message: Message) -> Step:
     def step(replay: Replay) -> None:
         replay.request = message.head[0]
-        replay.client.send(replay.translate(message.encode().decode()).encode())
+        request = replay.answer_challenge(message.encode().decode())
+        replay.client.send(replay.translate(request).encode())
         replay.last_exchange = time.monotonic()
 
     return step

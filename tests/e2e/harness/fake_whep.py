@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ class FakeWhep:
     """`answers` is by the request's Authorization; `requests` has method, target and body."""
 
     def __init__(self, port: int = 8889) -> None:
+        self.whep: str | None = None  # where its page asks instead
         self.answers: dict[str, tuple[int, dict[str, str]]] = {}
         self.requests: list[tuple[str, str, bytes]] = []
         fake = self
@@ -21,8 +23,11 @@ class FakeWhep:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 is_script = self.path.endswith("/reader.js")
+                text = (PAGE / ("reader.js" if is_script else "page.html")).read_text()
+                if fake.whep:
+                    text, _ = re.subn(r"(?<=url: )new URL\(`whep.*?\)\.href", repr(fake.whep), text)
                 self.respond(200, "application/javascript" if is_script else "text/html",
-                             (PAGE / ("reader.js" if is_script else "page.html")).read_bytes())
+                             text.encode())
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

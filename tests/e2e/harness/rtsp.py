@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import time
 from collections import deque
@@ -41,13 +42,22 @@ class Response:
         return None
 
 
+def basic(account: str) -> str:
+    """The value of an Authorization header for "user:password"."""
+    return f"Basic {base64.b64encode(account.encode()).decode()}"
+
+
 class Rtsp:
     """One connection. Frames that arrive while a response is awaited are kept for read_frame()."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
-                 receive_buffer: int | None = None) -> None:
+                 receive_buffer: int | None = None, account: str | None = None,
+                 source: str = "") -> None:
+        """With an account, "user:password", each request has it (Basic). It connects from the
+        address `source`."""
         self.base = f"rtsp://{host}:{port}"
         self.session: str | None = None
+        self.account = account
         self.frames: deque[Frame] = deque()
         self.responses: deque[Response] = deque()
         self._cseq = 0
@@ -57,6 +67,8 @@ class Rtsp:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(patience(DEFAULT_LIMIT))
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -88,6 +100,8 @@ class Rtsp:
             all_headers["Session"] = self.session
         if body:
             all_headers["Content-Length"] = str(len(body))
+        if self.account:
+            all_headers["Authorization"] = basic(self.account)
         all_headers |= headers
         head = [f"{method} {self.url(path)} RTSP/1.0"]
         head += [f"{name}: {value}" for name, value in all_headers.items()]
