@@ -24,7 +24,7 @@ void webrtc_viewer_prefetch(const struct webrtc_viewer *viewer)
     if (!viewer || !viewer->out_keys)
         return;
     srtp_keys_prefetch(viewer->out_keys);
-    prefetch(viewer->counters, 2 * CACHE_LINE);
+    prefetch(viewer->counters, sizeof(*viewer->counters));
     prefetch((const char *)viewer->path_counters + CACHE_LINE, CACHE_LINE);
 }
 
