@@ -116,7 +116,7 @@ static int64_t next_deadline(const struct rtsp_conn *conn, const char **reason)
     int64_t                    deadline_ns = 0;
     *reason = session ? "session timed out" : "idle for too long";
     if (session && session->state == RTSP_RECORD) {
-        deadline_ns = conn->heard_ns + conf->read_timeout_ns;
+        deadline_ns = rtsp_publish_heard_ns(session) + conf->read_timeout_ns;
         *reason = "i/o timeout: the publisher sends no packets";
     } else if (conn->heard_ns) {
         deadline_ns = conn->heard_ns + RTSP_SESSION_TIMEOUT_NS;
@@ -218,7 +218,7 @@ static ssize_t handle_one(struct rtsp_conn *conn, struct span in)
 
 static bool is_recording(const struct rtsp_conn *conn)
 {
-    return conn->session && conn->session->state == RTSP_RECORD;
+    return rtsp_session_records_tcp(conn->session);
 }
 
 /* Handles what is whole in `in`. Returns the bytes used up, or a negative errno. */
