@@ -189,7 +189,7 @@ static const struct setting global_rows[] = {
       "How RTSP clients may ask for media to be carried." },
     { "rtspUDPReadBufferSize", SET_INT, GLOBAL(rtsp_udp_read_buffer_bytes), "0",
       COUNT_OF("bytes", 0, GB), APPLY_RESTART_RTSP,
-      "The same for RTSP alone; 0: as `udpReadBufferSize` says." },
+      "The kernel's receive buffer of each UDP socket of RTSP; 0: as `udpReadBufferSize` says." },
     { "spreadReaders", SET_BOOL, GLOBAL(spread_readers), "no", ANY, APPLY_NEW_CONNECTIONS,
       "Sends each new reader to the least busy worker, not to that of its stream: for one stream "
       "with more readers than a core bears. Otherwise a reader costs up to twice as much there." },

@@ -18,7 +18,7 @@ enum rtp_reorder_verdict rtp_reorder_judge(struct rtp_reorder *reorder, uint16_t
         reorder->stale++;
         return RTP_REORDER_LATE;
     }
-    if (ahead < 0 || ahead >= RTP_REORDER_WINDOW)
+    if (!rtp_reorder_fits(reorder, seq))
         return RTP_REORDER_FAR;
     reorder->stale = 0;
     if (ahead == 0)
@@ -51,6 +51,16 @@ void *rtp_reorder_take(struct rtp_reorder *reorder)
     reorder->held--;
     rtp_reorder_pass(reorder, reorder->next);
     return packet;
+}
+
+void *rtp_reorder_peek(const struct rtp_reorder *reorder)
+{
+    for (unsigned i = 0; reorder->held && i < RTP_REORDER_WINDOW; i++) {
+        void *packet = reorder->waiting[(reorder->next + i) & (RTP_REORDER_WINDOW - 1)];
+        if (packet)
+            return packet;
+    }
+    return NULL;
 }
 
 void *rtp_reorder_skip(struct rtp_reorder *reorder)

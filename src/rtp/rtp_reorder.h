@@ -25,7 +25,7 @@ struct rtp_reorder {
 enum rtp_reorder_verdict {
     RTP_REORDER_DUE,   /* may go on now: rtp_reorder_pass() */
     RTP_REORDER_EARLY, /* may wait: rtp_reorder_hold() */
-    RTP_REORDER_FAR,   /* beyond the window: everything that waits goes first, then it */
+    RTP_REORDER_FAR,   /* beyond the window: what waits has to go on first */
     RTP_REORDER_LATE,  /* came before, or too late */
 };
 
@@ -41,5 +41,14 @@ void rtp_reorder_hold(struct rtp_reorder *reorder, uint16_t seq, void *packet);
 /** The next that is due, taken out and passed; NULL: none waits, or something is missing. */
 void *rtp_reorder_take(struct rtp_reorder *reorder);
 
-/** The next that waits, whatever is missing in front of it; NULL: none does. */
+/** The next that waits, whatever is missing in front of it; NULL: none does. Stays there. */
+void *rtp_reorder_peek(const struct rtp_reorder *reorder);
+
+/** The same, taken out and passed: what is missing in front of it is given up. */
 void *rtp_reorder_skip(struct rtp_reorder *reorder);
+
+/** Is packet `seq` the one that is due, or within the window behind it? */
+static inline bool rtp_reorder_fits(const struct rtp_reorder *reorder, uint16_t seq)
+{
+    return (uint16_t)(seq - reorder->next) < RTP_REORDER_WINDOW;
+}

@@ -38,8 +38,17 @@ static void bring(struct line *line, unsigned number)
         rtp_reorder_hold(&line->reorder, seq, &line->items[number]);
         return;
     }
-    while (verdict == RTP_REORDER_FAR && (item = rtp_reorder_skip(&line->reorder)))
-        note_item(line, item);
+    while (verdict == RTP_REORDER_FAR && !rtp_reorder_fits(&line->reorder, seq) &&
+           line->reorder.held) {
+        CHECK(rtp_reorder_peek(&line->reorder) != NULL, "one waits");
+        note_item(line, rtp_reorder_skip(&line->reorder));
+        while ((item = rtp_reorder_take(&line->reorder)))
+            note_item(line, item);
+    }
+    if (verdict == RTP_REORDER_FAR && rtp_reorder_fits(&line->reorder, seq)) {
+        bring(line, number);
+        return;
+    }
     rtp_reorder_pass(&line->reorder, seq);
     note(line, verdict == RTP_REORDER_FAR ? "!" : "", number);
     while ((item = rtp_reorder_take(&line->reorder)))
@@ -64,7 +73,8 @@ static void packets_go_on_in_order(void **state)
         { "before the first", { 2, 1, 3 }, "2 -1 3", 0 },
         { "last that may wait", { 1, 65, 2 }, "1 2", 1 },
         { "first that may not", { 1, 66, 67 }, "1 !66 67", 0 },
-        { "what waits goes before it", { 1, 3, 9, 70, 71 }, "1 3 9 !70 71", 0 },
+        { "no more is given up than has to be", { 1, 3, 9, 66, 8, 7 }, "1 3", 4 },
+        { "what waits goes before it", { 1, 3, 9, 99 }, "1 3 9 !99", 0 },
     };
     static const uint16_t bases[] = { 0, 1000, 65534, 65500 };
     for (size_t i = 0; i < COUNT(cases) * COUNT(bases); i++) {
@@ -83,12 +93,13 @@ static void gap_is_passed_over_when_told_so(void **state)
     bring(&line, 1);
     bring(&line, 4);
     bring(&line, 8);
+    CHECK(rtp_reorder_peek(&line.reorder) == &line.items[4], "the first that waits");
     while ((item = rtp_reorder_skip(&line.reorder)))
         note_item(&line, item);
     bring(&line, 9);
     bring(&line, 3);
     CHECK(strcmp(line.text, "1 4 8 9 -3") == 0, "skipped");
-    CHECK(line.reorder.held == 0, "nothing waits");
+    CHECK(line.reorder.held == 0 && !rtp_reorder_peek(&line.reorder), "nothing waits");
 }
 
 static void sender_may_begin_anew(void **state)

@@ -110,6 +110,7 @@ struct rtsp_conn {
     int                  fd;
     bool                 is_asking; /* main has not answered yet */
     bool                 is_closed;
+    bool                 is_hung_up; /* the client has gone; its media by UDP has not yet */
     int64_t      heard_ns; /* the last whole request or frame, or the first byte; 0: none yet */
     int          events;   /* that `poll` waits for */
     struct dirty dirty;
@@ -151,7 +152,9 @@ struct rtsp_seed {
 void rtsp_conn_open(struct loop *loop, struct mail *mail);
 /** Says why in the log; may be called from anywhere on the loop, and twice. */
 void rtsp_conn_close(struct rtsp_conn *conn, const char *reason);
-/** The same, when everything that waits has been sent. */
+/** The connection is broken: a session whose media goes by UDP outlives it for a while. */
+void rtsp_conn_lose(struct rtsp_conn *conn, const char *reason);
+/** The same as rtsp_conn_close(), when everything that waits has been sent. */
 void rtsp_conn_close_later(struct rtsp_conn *conn, const char *reason);
 /** Once more, with what is in conn->answer, on another worker; `conn` is gone afterwards. */
 void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to);

@@ -38,11 +38,22 @@ struct rtsp_udp_binding *rtsp_udp_find_binding(const struct rtsp_udp     *udp,
     return map_get(udp->bindings, key_span(key));
 }
 
+/* A session whose client has gone gives way to one that comes from the same port. */
+static bool make_way(const struct rtsp_udp_binding *binding)
+{
+    if (!binding)
+        return true;
+    if (!binding->session || !binding->session->session->conn->is_hung_up)
+        return false;
+    rtsp_conn_close(binding->session->session->conn, "another client has its ports");
+    return true;
+}
+
 int rtsp_udp_bind(struct rtsp_udp_session *session, unsigned track, enum rtsp_udp_kind kind)
 {
     struct rtsp_udp    *udp = session->udp;
     struct rtsp_udp_key key = rtsp_udp_key_of(&session->peers[track][kind], kind);
-    if (rtsp_udp_find_binding(udp, &key))
+    if (!make_way(rtsp_udp_find_binding(udp, &key)))
         return -EADDRINUSE;
     struct rtsp_udp_binding *binding = mem_new(struct rtsp_udp_binding);
     *binding = (struct rtsp_udp_binding){ session, udp->loop->index, track };

@@ -33,10 +33,10 @@
 #define RTSP_UDP_REORDER_NS (INT64_C(100) * 1000000)
 
 enum {
-    RTSP_UDP_MAX_HELD = 2048,      /* bytes of a packet that may wait for one before it */
-    RTSP_UDP_MAX_STRAYS = 16,      /* bundles of them that wait for a worker */
-    RTSP_UDP_PLANS = 4,            /* batches of a turn of which is known how they are sent */
-    RTSP_UDP_SEND_BUFFER = 1 << 20 /* of a worker's readers; more waits in their queues */
+    RTSP_UDP_MAX_HELD = 2048,         /* bytes of a packet that may wait for one before it */
+    RTSP_UDP_MAX_STRAYS = 16,         /* bundles of them that wait for a worker */
+    RTSP_UDP_PLANS = 4,               /* batches of a turn of which is known how they are sent */
+    RTSP_UDP_SEND_BUFFER = 256 * 1024 /* of a worker's readers; more waits in their queues */
 };
 
 enum rtsp_udp_kind { RTSP_UDP_RTP, RTSP_UDP_RTCP, RTSP_UDP_KINDS };
@@ -111,6 +111,7 @@ struct rtsp_udp {
 /** A packet that waits for one before it. */
 struct rtsp_udp_held {
     struct pool_item item;
+    int64_t          received_ns;
     uint16_t         seq;
     uint16_t         len;
     uint8_t          bytes[RTSP_UDP_MAX_HELD];
@@ -118,7 +119,6 @@ struct rtsp_udp_held {
 
 struct rtsp_udp_track {
     struct rtp_reorder reorder;
-    int64_t            gap_ns; /* since when packets wait */
     uint32_t           ssrc;
 };
 
@@ -245,6 +245,7 @@ struct rtsp_udp_feed *rtsp_udp_feed_find(const struct rtsp_udp *udp, uint64_t st
 
 void rtsp_udp_read_play(struct rtsp_udp_session *session);
 void rtsp_udp_read_pause(struct rtsp_udp_session *session);
+/** RTCP BYE for each track: nothing more comes. */
 void rtsp_udp_read_say_bye(struct rtsp_udp_session *session);
 /** As stream_next_packet(). */
 bool rtsp_udp_read_next_packet(struct rtsp_udp_session *session, unsigned track, uint16_t *seq,

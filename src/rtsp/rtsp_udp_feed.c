@@ -203,6 +203,7 @@ static void on_end(struct reader *reader, enum stream_end reason)
     struct rtsp_udp_feed *feed = CONTAINER_OF(reader, struct rtsp_udp_feed, reader);
     map_remove(feed->udp->feeds, stream_key(&feed->stream));
     feed->is_over = true;
+    rtsp_udp_send_later(feed);
 }
 
 static const struct reader_ops feed_ops = { on_attached, on_batch, on_end };

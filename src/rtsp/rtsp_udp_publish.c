@@ -67,15 +67,22 @@ static void mark_fed(struct rtsp_udp_session *udp)
         list_append(&udp->udp->fed, &udp->in_fed);
 }
 
-/* Everything that waits, whatever is missing. */
-static void give_up_gaps(struct rtsp_udp_session *udp, unsigned track)
+/* What is missing in front of the first that waits. */
+static void give_up_gap(struct rtsp_udp_session *udp, unsigned track)
 {
     struct rtp_reorder   *reorder = &udp->tracks[track].reorder;
-    struct rtsp_udp_held *held;
-    for (uint16_t due = reorder->next; (held = rtp_reorder_skip(reorder)); due = reorder->next) {
-        udp->unlogged_lost += (uint16_t)(held->seq - due);
+    uint16_t              due = reorder->next;
+    struct rtsp_udp_held *held = rtp_reorder_skip(reorder);
+    udp->unlogged_lost += (uint16_t)(held->seq - due);
+    do
         give_held(udp, track, held);
-    }
+    while ((held = rtp_reorder_take(reorder)));
+}
+
+static void give_up_all(struct rtsp_udp_session *udp, unsigned track)
+{
+    while (udp->tracks[track].reorder.held)
+        give_up_gap(udp, track);
 }
 
 static void on_gap_time(void *arg);
@@ -83,65 +90,95 @@ static void on_gap_time(void *arg);
 /* One timer for all tracks: whom it finds too early starts it again. */
 static void arm_gap_timer(struct rtsp_udp_session *udp)
 {
+    if (timer_is_running(&udp->gap_timer))
+        return;
     int64_t first_ns = INT64_MAX;
-    for (unsigned i = 0; i < udp->session->track_count; i++)
-        if (udp->tracks[i].reorder.held)
-            first_ns = MIN(first_ns, udp->tracks[i].gap_ns);
-    if (first_ns < INT64_MAX && !timer_is_running(&udp->gap_timer))
+    for (unsigned i = 0; i < udp->session->track_count; i++) {
+        const struct rtsp_udp_held *held = rtp_reorder_peek(&udp->tracks[i].reorder);
+        if (held)
+            first_ns = MIN(first_ns, held->received_ns);
+    }
+    if (first_ns < INT64_MAX)
         timer_start(udp->udp->loop, &udp->gap_timer,
                     first_ns + RTSP_UDP_REORDER_NS - loop_now(udp->udp->loop), on_gap_time, udp);
 }
 
 static void on_gap_time(void *arg)
 {
-    struct rtsp_udp_session *udp = arg;
-    int64_t                  limit_ns = loop_now(udp->udp->loop) - RTSP_UDP_REORDER_NS;
+    struct rtsp_udp_session    *udp = arg;
+    int64_t                     limit_ns = loop_now(udp->udp->loop) - RTSP_UDP_REORDER_NS;
+    const struct rtsp_udp_held *held;
     for (unsigned i = 0; i < udp->session->track_count; i++)
-        if (udp->tracks[i].reorder.held && udp->tracks[i].gap_ns <= limit_ns)
-            give_up_gaps(udp, i);
+        while ((held = rtp_reorder_peek(&udp->tracks[i].reorder)) && held->received_ns <= limit_ns)
+            give_up_gap(udp, i);
     rtsp_udp_publish_end_turn(udp);
     arm_gap_timer(udp);
 }
 
 static void pass(struct rtsp_udp_session *udp, unsigned index, uint16_t seq, struct span packet)
 {
-    struct rtsp_udp_track *track = &udp->tracks[index];
-    struct rtsp_udp_held  *held;
+    struct rtp_reorder   *reorder = &udp->tracks[index].reorder;
+    struct rtsp_udp_held *held;
+    count_lost(udp, reorder, seq);
     give(udp, index, packet);
-    rtp_reorder_pass(&track->reorder, seq);
-    if (!track->reorder.held)
-        return;
-    while ((held = rtp_reorder_take(&track->reorder)))
+    rtp_reorder_pass(reorder, seq);
+    while (reorder->held && (held = rtp_reorder_take(reorder)))
         give_held(udp, index, held);
-    track->gap_ns = loop_now(udp->udp->loop); /* of the next gap, if any waits behind one */
 }
 
 static void hold(struct rtsp_udp_session *udp, unsigned index, uint16_t seq, struct span packet)
 {
-    struct rtsp_udp_track *track = &udp->tracks[index];
-    struct rtsp_udp_held  *held = pool_take(&udp->udp->held);
-    if (track->reorder.held == 0)
-        track->gap_ns = loop_now(udp->udp->loop);
+    struct rtsp_udp_held *held = pool_take(&udp->udp->held);
     held->seq = seq;
+    held->received_ns = loop_now(udp->udp->loop);
     held->len = (uint16_t)packet.len;
     memcpy(held->bytes, packet.p, packet.len);
-    rtp_reorder_hold(&track->reorder, seq, held);
+    rtp_reorder_hold(&udp->tracks[index].reorder, seq, held);
     arm_gap_timer(udp);
 }
 
-static void pass_far(struct rtsp_udp_session *udp, unsigned index, uint16_t seq, struct span packet)
+/* The window moves on, no further than it has to. */
+static void make_room(struct rtsp_udp_session *udp, unsigned index, uint16_t seq)
 {
-    give_up_gaps(udp, index);
-    count_lost(udp, &udp->tracks[index].reorder, seq);
-    pass(udp, index, seq, packet);
+    struct rtp_reorder *reorder = &udp->tracks[index].reorder;
+    while (reorder->held && !rtp_reorder_fits(reorder, seq))
+        give_up_gap(udp, index);
+}
+
+/* A packet that is too long to wait goes on, behind those that come before it. */
+static void give_up_before(struct rtsp_udp_session *udp, unsigned index, uint16_t seq)
+{
+    const struct rtsp_udp_held *held;
+    while ((held = rtp_reorder_peek(&udp->tracks[index].reorder)) && (int16_t)(held->seq - seq) < 0)
+        give_up_gap(udp, index);
 }
 
 /* Its numbers have nothing to do with those before. */
 static void begin_anew(struct rtsp_udp_session *udp, unsigned index, uint32_t ssrc)
 {
-    give_up_gaps(udp, index);
+    give_up_all(udp, index);
     udp->tracks[index].reorder.has_packets = false;
     udp->tracks[index].ssrc = ssrc;
+}
+
+static void place(struct rtsp_udp_session *udp, unsigned index, uint16_t seq, struct span packet)
+{
+    struct rtp_reorder      *reorder = &udp->tracks[index].reorder;
+    enum rtp_reorder_verdict verdict = rtp_reorder_judge(reorder, seq);
+    if (verdict == RTP_REORDER_FAR) {
+        make_room(udp, index, seq);
+        if (rtp_reorder_fits(reorder, seq))
+            verdict = rtp_reorder_judge(reorder, seq);
+    }
+    if (verdict == RTP_REORDER_LATE)
+        return;
+    if (verdict == RTP_REORDER_EARLY && packet.len <= RTSP_UDP_MAX_HELD) {
+        hold(udp, index, seq, packet);
+        return;
+    }
+    if (verdict == RTP_REORDER_EARLY)
+        give_up_before(udp, index, seq);
+    pass(udp, index, seq, packet);
 }
 
 void rtsp_udp_publish_packet(struct rtsp_udp_session *udp, unsigned index, struct span packet)
@@ -155,22 +192,7 @@ void rtsp_udp_publish_packet(struct rtsp_udp_session *udp, unsigned index, struc
     mark_fed(udp);
     if (header.ssrc != udp->tracks[index].ssrc)
         begin_anew(udp, index, header.ssrc);
-    switch (rtp_reorder_judge(&udp->tracks[index].reorder, header.seq)) {
-    case RTP_REORDER_DUE:
-        pass(udp, index, header.seq, packet);
-        break;
-    case RTP_REORDER_EARLY:
-        if (packet.len <= RTSP_UDP_MAX_HELD)
-            hold(udp, index, header.seq, packet);
-        else
-            pass_far(udp, index, header.seq, packet);
-        break;
-    case RTP_REORDER_FAR:
-        pass_far(udp, index, header.seq, packet);
-        break;
-    case RTP_REORDER_LATE:
-        break;
-    }
+    place(udp, index, header.seq, packet);
 }
 
 void rtsp_udp_publish_end_turn(struct rtsp_udp_session *udp)
@@ -184,7 +206,7 @@ void rtsp_udp_publish_stop(struct rtsp_udp_session *udp)
     if (!udp->tracks)
         return;
     for (unsigned i = 0; i < udp->session->track_count; i++)
-        give_up_gaps(udp, i);
+        give_up_all(udp, i);
     log_lost(udp, true);
     timer_stop(udp->udp->loop, &udp->gap_timer);
     list_remove(&udp->in_fed);

@@ -53,13 +53,12 @@ void rtsp_udp_read_pause(struct rtsp_udp_session *udp)
 
 void rtsp_udp_read_say_bye(struct rtsp_udp_session *udp)
 {
-    struct stream *stream = udp->session->reader.stream;
-    for (unsigned i = 0; i < udp->session->track_count; i++) {
-        const struct stream_track *track = stream_track(stream, i);
-        if (!udp->session->tracks[i].is_set_up || !track->has_packets)
+    for (unsigned i = 0; udp->is_playing && i < udp->feed->track_count; i++) {
+        const struct rtsp_udp_feed_track *track = &udp->feed->tracks[i];
+        uint8_t                           bye[RTCP_BYE_SIZE];
+        if (!track->has_report || !udp->session->tracks[i].is_set_up)
             continue;
-        uint8_t bye[RTCP_BYE_SIZE];
-        rtcp_write_bye(track->ssrc, bye);
+        rtcp_write_bye(read_be32(track->report + 4), bye);
         rtsp_udp_send(udp, i, RTSP_UDP_RTCP, (struct span){ bye, sizeof(bye) });
     }
 }

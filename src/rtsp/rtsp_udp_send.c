@@ -196,6 +196,13 @@ static bool send_feed(struct rtsp_udp *udp, struct outbox *outbox, struct rtsp_u
     return true;
 }
 
+/* Behind the last packets; some players wait for ever without it. */
+static void say_bye(struct rtsp_udp_feed *feed)
+{
+    LIST_FOREACH (struct rtsp_udp_session, reader, &feed->readers, in_feed)
+        rtsp_udp_read_say_bye(reader);
+}
+
 static void flush(struct rtsp_udp *udp)
 {
     struct outbox outbox;
@@ -207,8 +214,11 @@ static void flush(struct rtsp_udp *udp)
             return;
     if (!send_all(udp, &outbox))
         return;
-    while (list_take_first(&udp->active))
-        ;
+    for (struct list_node *node; (node = list_take_first(&udp->active));) {
+        struct rtsp_udp_feed *feed = LIST_ITEM(node, struct rtsp_udp_feed, in_active);
+        if (feed->is_over)
+            say_bye(feed);
+    }
 }
 
 static void on_flush(struct dirty *dirty)

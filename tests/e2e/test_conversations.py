@@ -24,6 +24,8 @@ PORT = 18554  # that of the recordings, so that they are replayed as they stand
 
 SETTINGS = f"""
 rtspAddress: 127.0.0.1:{PORT}
+rtpAddress: 127.0.0.1:18000
+rtcpAddress: 127.0.0.1:18001
 paths:
   static:
     source: demo
@@ -106,10 +108,10 @@ LATER = (
     (r"^auth_", "needs authentication"),
     (r"^rtsps_", "needs RTSP over TLS"),
     (r"multicast|multiple_transports", "needs multicast"),
-    (r"udp_query|_udp$|timeout_udp", "needs RTP over UDP"),
     (r"static_source_(timeout|not_ready)", "needs sources that are pulled"),
 )
-LONG = r"^timeout_(idle|never|setup|tcp_reader)"
+LONG = r"^timeout_(idle|never|setup|tcp_reader|udp_reader)"
+WITHOUT_UDP = "err_461_udp_disabled"
 
 
 def server_name(_request: str, want: Response) -> None:
@@ -157,7 +159,7 @@ def conversations() -> Iterator[object]:
 def test_conversation(file: Path, millrace: Servers) -> None:
     steps = parse(file.read_text())
     assert steps
-    server = millrace(SETTINGS)
+    server = millrace(("rtspTransports: [tcp]\n" if file.stem == WITHOUT_UDP else "") + SETTINGS)
     with ExitStack() as stack:
         for path, stream in PUBLISHED.items():
             stack.enter_context(Publisher(path, stream.sdp, port=PORT,
@@ -165,6 +167,7 @@ def test_conversation(file: Path, millrace: Servers) -> None:
         only_reader = stack.enter_context(Rtsp(port=PORT))
         only_reader.play("max1")
         replay = Replay(stack.enter_context(Rtsp(port=PORT)), adjust)
+        stack.callback(replay.close)
         for step in steps:
             step(replay)
     server.stop()
