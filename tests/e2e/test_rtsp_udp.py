@@ -15,7 +15,7 @@ import pytest
 from harness.link import Link, NEAR
 from harness.media import (URL, Client, assert_tail, clip_picture_hashes, ffmpeg, ffmpeg_read,
                            gstreamer, make_clip, picture_hashes)
-from harness.patience import PATIENCE, patience, wait_until
+from harness.patience import PATIENCE, patience
 from harness.publisher import H264_SDP, Publisher
 from harness.rtp import FramePart, H264Writer, Packet, sender_report
 from harness.rtsp import Closed, Rtsp
@@ -119,8 +119,10 @@ def test_many_clients_on_two_workers(millrace: Servers) -> None:
             parts = [FramePart.of(Packet.parse(reader.read_frame(0).payload).payload)
                      for _ in range(2)]
             assert [(part.frame, part.part) for part in parts] == [(number + 1, 0), (number + 1, 1)]
-    for client in (*publishers, *readers):
-        client.close()
+    for publisher in publishers:
+        publisher.close()
+    for reader in readers:
+        reader.close()
     server.stop()
 
 
@@ -139,12 +141,12 @@ def test_too_large_packets(millrace: Servers) -> None:
             while not marker:
                 data = reader.read_frame(0).payload
                 assert len(data) <= 500
-                packet = Packet.parse(data)
-                assert number is None or packet.sequence == number
-                number = (packet.sequence + 1) & 0xFFFF
-                if packet.payload[0] & 0x1F != STAP_A:  # parameter sets in front of a keyframe
-                    nal += packet.payload[2:]
-                marker = packet.marker
+                got = Packet.parse(data)
+                assert number is None or got.sequence == number
+                number = (got.sequence + 1) & 0xFFFF
+                if got.payload[0] & 0x1F != STAP_A:  # parameter sets in front of a keyframe
+                    nal += got.payload[2:]
+                marker = got.marker
             assert nal == b"".join(packet[14:] for packet in sent)
     assert len(server.stop()) > 0
     assert server.count_log(r"RTP packets are too big \(1000 > 488\), remuxing them") == 1
@@ -438,16 +440,18 @@ def test_others_are_not_listened_to(server: Server) -> None:
         reader.play("cam")
         tcp_reader.play("cam")
         sent = publisher.video.write(4, is_keyframe=True)
-        port = publisher.rtsp.client_ports(0)[0]  # type: ignore[attr-defined]
+        client = publisher.rtsp
+        assert isinstance(client, UdpRtsp)
+        port = client.client_ports(0)[0]
         for address in (("127.0.0.1", 0), ("127.0.0.2", port)):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
                 stranger.bind(address)
                 stranger.sendto(sent[0], ("127.0.0.1", 8000))
-        publisher.rtsp.sockets[1].sendto(sent[1], ("127.0.0.1", 8000))  # type: ignore
-        publisher.rtsp.sockets[0].sendto(sent[2], ("127.0.0.1", 8001))  # type: ignore
-        publisher.rtsp.send_frame(0, sent[3])
-        for client in (reader, tcp_reader):
-            assert sequences(client, 1) == [Packet.parse(sent[3]).sequence]
+        client.sockets[1].sendto(sent[1], ("127.0.0.1", 8000))
+        client.sockets[0].sendto(sent[2], ("127.0.0.1", 8001))
+        client.send_frame(0, sent[3])
+        for each in (reader, tcp_reader):
+            assert sequences(each, 1) == [Packet.parse(sent[3]).sequence]
 
 
 def test_strange_packets(server: Server) -> None:

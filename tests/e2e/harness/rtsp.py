@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from harness.patience import patience
 
@@ -60,7 +60,7 @@ class Rtsp:
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def __enter__(self) -> Rtsp:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
