@@ -199,7 +199,7 @@ static const struct setting global_rows[] = {
       "their codec allows." },
     { "udpReadBufferSize", SET_INT, GLOBAL(udp_read_buffer_bytes), "0",
       COUNT_OF("bytes", 0, GB), APPLY_RESTART_RTSP,
-      "The kernel's receive buffer of each UDP socket; 0: as the kernel has it." },
+      "The kernel's receive buffer of each UDP socket; 0: 4 MiB, or what the kernel allows." },
     { "webrtc", SET_BOOL, GLOBAL(webrtc), "yes", ANY, APPLY_RESTART_WEBRTC,
       "Runs the WebRTC server (WHEP)." },
     { "webrtcAdditionalHosts", SET_STRINGS, GLOBAL(webrtc_additional_hosts), "", ITEMS,

@@ -119,6 +119,16 @@ void rtsp_publish_start(struct rtsp_session *session, struct path_request *answe
     rtsp_conn_set_timer(conn);
 }
 
+/* Behind the request that ended recording there may be others. */
+static void keep_unparsed(struct rtsp_conn *conn, const struct ingest *ingest)
+{
+    struct buf unparsed = { 0 };
+    buf_append(&unparsed, ingest_unparsed(ingest));
+    buf_append(&unparsed, buf_span(&conn->in));
+    buf_fini(&conn->in);
+    conn->in = unparsed;
+}
+
 void rtsp_publish_stop(struct rtsp_session *session)
 {
     if (!session->ingest)
@@ -127,11 +137,8 @@ void rtsp_publish_stop(struct rtsp_session *session)
     timer_stop(conn->loop, &session->report_timer);
     if (session->udp)
         rtsp_udp_publish_stop(session->udp);
-    struct buf unparsed = { 0 };
-    buf_append(&unparsed, ingest_unparsed(session->ingest));
-    buf_append(&unparsed, buf_span(&conn->in));
-    buf_fini(&conn->in);
-    conn->in = unparsed;
+    if (!session->udp) /* else the request that ends it may lie there */
+        keep_unparsed(conn, session->ingest);
     ingest_fini(session->ingest);
     session->ingest = mem_free(session->ingest);
     session->stream = stream_end(session->stream);

@@ -266,15 +266,21 @@ static void warn_of_small_buffer(const struct rtsp_server *server, size_t asked)
             got, asked);
 }
 
+/* 0: as the program sees fit. */
+static size_t buffer_asked_for(const struct conf *conf)
+{
+    return (size_t)(conf->rtsp_udp_read_buffer_bytes ? conf->rtsp_udp_read_buffer_bytes
+                                                     : conf->udp_read_buffer_bytes);
+}
+
 static int open_kind(struct rtsp_server *server, enum rtsp_udp_kind kind, struct errmsg *why)
 {
     const struct conf *conf = server->conf;
     const char        *address = kind == RTSP_UDP_RTP ? conf->rtp_address : conf->rtcp_address;
-    int64_t buffer_bytes = conf->rtsp_udp_read_buffer_bytes ? conf->rtsp_udp_read_buffer_bytes
-                                                            : conf->udp_read_buffer_bytes;
+    size_t             asked = buffer_asked_for(conf);
     struct udp_options options = { .features = udp_probe(),
                                    .reuse_port = server->udp_count > 1,
-                                   .receive_buffer_bytes = (size_t)buffer_bytes,
+                                   .receive_buffer_bytes = asked ? asked : RTSP_UDP_RECEIVE_BUFFER,
                                    .send_buffer_bytes = RTSP_UDP_SEND_BUFFER };
     int                err = address_parse(address, &options.local, why);
     if (err == 0)
@@ -282,7 +288,7 @@ static int open_kind(struct rtsp_server *server, enum rtsp_udp_kind kind, struct
     for (unsigned i = 1; i <= server->udp_count && err == 0; i++)
         err = udp_socket_create(&options, &server->udp[i].ports[kind].socket, why);
     if (err == 0 && kind == RTSP_UDP_RTP)
-        warn_of_small_buffer(server, (size_t)buffer_bytes);
+        warn_of_small_buffer(server, asked);
     return err;
 }
 

@@ -33,10 +33,11 @@
 #define RTSP_UDP_REORDER_NS (INT64_C(100) * 1000000)
 
 enum {
-    RTSP_UDP_MAX_HELD = 2048,         /* bytes of a packet that may wait for one before it */
-    RTSP_UDP_MAX_STRAYS = 16,         /* bundles of them that wait for a worker */
-    RTSP_UDP_PLANS = 4,               /* batches of a turn of which is known how they are sent */
-    RTSP_UDP_SEND_BUFFER = 256 * 1024 /* of a worker's readers; more waits in their queues */
+    RTSP_UDP_MAX_HELD = 2048,          /* bytes of a packet that may wait for one before it */
+    RTSP_UDP_MAX_STRAYS = 128,         /* bundles of them that wait for a worker */
+    RTSP_UDP_PLANS = 4,                /* batches of a turn of which is known how they are sent */
+    RTSP_UDP_RECEIVE_BUFFER = 4 << 20, /* all publishers of a worker send keyframes at once */
+    RTSP_UDP_SEND_BUFFER = 256 * 1024  /* of a worker's readers; more waits in their queues */
 };
 
 enum rtsp_udp_kind { RTSP_UDP_RTP, RTSP_UDP_RTCP, RTSP_UDP_KINDS };
