@@ -87,8 +87,7 @@ static int choose_channels(const struct rtsp_session *session, struct setup *set
     return 0;
 }
 
-/* Those that the client has named, and ours; channels stand for them where tracks are told apart.
- */
+/* Those that the client has named, and ours. */
 static int choose_ports(struct rtsp_session *session, struct setup *setup, unsigned index)
 {
     struct rtsp_transport *transport = &setup->transport;

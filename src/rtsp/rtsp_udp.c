@@ -144,14 +144,14 @@ static void count_kernel_drops(struct rtsp_udp_port *port)
     udp->drops_logged_ns = now_ns;
 }
 
+/* Fewer than a call may bring: there is no more, and asking would only say so. */
 static void receive_all(struct rtsp_udp_port *port)
 {
     struct rtsp_udp *udp = port->udp;
     uint64_t         calls = udp_socket_counters(port->socket)->syscalls;
-    for (int i = 0; i < RECEIVES_A_TURN; i++)
-        if (udp_socket_receive(port->socket, udp->loop->scratch, LOOP_SCRATCH, on_datagram, port) <=
-            0)
-            break;
+    for (int i = 0, got = UDP_RECEIVE_MESSAGES; got >= UDP_RECEIVE_MESSAGES && i < RECEIVES_A_TURN;
+         i++)
+        got = udp_socket_receive(port->socket, udp->scratch, RTSP_UDP_SCRATCH, on_datagram, port);
     counters_add(udp->loop->hub->counters, COUNTER_SYSTEM_CALLS,
                  udp_socket_counters(port->socket)->syscalls - calls);
     rtsp_udp_end_receive(udp);
@@ -245,6 +245,7 @@ static void init(struct rtsp_udp *udp, struct rtsp_server *server, struct loop *
 {
     udp->server = server;
     udp->loop = loop;
+    udp->scratch = mem_new_array(uint8_t, RTSP_UDP_SCRATCH);
     udp->bindings = map_create();
     udp->feeds = map_create();
     list_init(&udp->fed);
@@ -315,6 +316,7 @@ static void fini(struct rtsp_udp *udp)
     map_visit(udp->bindings, free_binding, NULL);
     map_destroy(udp->bindings);
     map_destroy(udp->feeds);
+    mem_free(udp->scratch);
     pool_fini(&udp->held);
     rtsp_udp_fini_strays(udp);
 }

@@ -33,8 +33,9 @@
 #define RTSP_UDP_REORDER_NS (INT64_C(100) * 1000000)
 
 enum {
-    RTSP_UDP_MAX_HELD = 2048,          /* bytes of a packet that may wait for one before it */
-    RTSP_UDP_MAX_STRAYS = 128,         /* bundles of them that wait for a worker */
+    RTSP_UDP_MAX_HELD = 2048,  /* bytes of a packet that may wait for one before it */
+    RTSP_UDP_MAX_STRAYS = 128, /* bundles of them that wait for a worker */
+    RTSP_UDP_SCRATCH = UDP_RECEIVE_MESSAGES * UDP_MESSAGE_MAX, /* only what is used is real */
     RTSP_UDP_PLANS = 4,                /* batches of a turn of which is known how they are sent */
     RTSP_UDP_RECEIVE_BUFFER = 4 << 20, /* all publishers of a worker send keyframes at once */
     RTSP_UDP_SEND_BUFFER = 256 * 1024  /* of a worker's readers; more waits in their queues */
@@ -94,6 +95,7 @@ struct rtsp_udp {
     bool                 is_stray;   /* what is being received was passed on by another worker */
     bool                 is_blocked; /* the RTP socket takes no more for now */
     struct rtsp_udp_port ports[RTSP_UDP_KINDS];
+    uint8_t             *scratch;  /* for one call: RTSP_UDP_SCRATCH bytes */
     struct map          *bindings; /* by struct rtsp_udp_key: struct rtsp_udp_binding */
     struct map          *feeds;    /* by the stream's number */
     struct list          fed;      /* publishers who got packets since the last end of a receive */
@@ -145,10 +147,10 @@ struct rtsp_udp_session {
 
 /** What readers of a worker share of a track. */
 struct rtsp_udp_feed_track {
-    struct refit *refit; /* NULL: all packets have fit so far */
-    bool          has_packets;
-    uint16_t      in_seq;  /* of the last packet that came */
-    uint16_t      surplus; /* packets that were made beyond those that came */
+    struct refit *refit;       /* NULL: all packets have fit so far */
+    bool          has_packets; /* of those that are made smaller */
+    uint16_t      in_seq;      /* of the last that came */
+    uint16_t      next_seq;    /* of the next that is made */
     bool          has_report;
     uint8_t       report[RTCP_SR_SIZE];
 };
@@ -241,6 +243,9 @@ void                  rtsp_udp_feed_join(struct rtsp_udp_session *session);
 void                  rtsp_udp_feed_leave(struct rtsp_udp_session *session);
 /** The feed of a stream, or NULL. */
 struct rtsp_udp_feed *rtsp_udp_feed_find(const struct rtsp_udp *udp, uint64_t stream);
+
+/** By how much its numbers are ahead of the stream's, where packets are made smaller. */
+uint16_t rtsp_udp_feed_surplus(const struct rtsp_udp_feed *feed, unsigned track);
 
 /* rtsp_udp_read.c */
 

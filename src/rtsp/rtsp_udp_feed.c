@@ -11,6 +11,9 @@
 #include "rtp/rtp.h"
 #include "stream/media_refit.h"
 
+/* As refit has it: what is further behind is a sender's new beginning (RFC 3550, A.1). */
+enum { MAX_MISORDER = 100 };
+
 static struct span stream_key(const uint64_t *stream)
 {
     return (struct span){ (const uint8_t *)stream, sizeof(*stream) };
@@ -91,7 +94,7 @@ static void on_part(void *arg, const struct refit_part *part)
     size_t                      len = RTP_HEADER + part->payload.len;
     uint8_t                    *out = reserve_bytes(feed, len);
     header.marker = part->marker;
-    header.seq = (uint16_t)(header.seq + track->surplus++);
+    header.seq = track->next_seq++;
     header.ticks = part->ticks;
     rtp_write(&header, out);
     if (!part->is_own)
@@ -105,17 +108,33 @@ static void on_part(void *arg, const struct refit_part *part)
     feed->open->keyframes |= part->starts_keyframe ? bit : 0;
 }
 
-/* Each packet brings one part by its own number, or none; others come on top of it. */
+/* What is lost shows as a gap of its size; what comes late, or twice, is not given out again. */
+static void follow_numbers(struct rtsp_udp_feed_track *track, uint16_t seq)
+{
+    int16_t ahead = (int16_t)(seq - track->in_seq);
+    if (!track->has_packets)
+        track->next_seq = seq;
+    else if (ahead > 1)
+        track->next_seq = (uint16_t)(track->next_seq + ahead - 1);
+    if (!track->has_packets || ahead > 0 || ahead < -MAX_MISORDER)
+        track->in_seq = seq;
+    track->has_packets = true;
+}
+
 static void make_smaller(struct rtsp_udp_feed *feed, const struct packet *packet)
 {
-    static const struct refit_sink callbacks = { NULL, reserve, on_part };
-    struct rtsp_udp_feed_track    *track = &feed->tracks[packet->track];
-    struct refit_sink              sink = callbacks;
-    sink.arg = feed;
+    const struct refit_sink     sink = { feed, reserve, on_part };
+    struct rtsp_udp_feed_track *track = &feed->tracks[packet->track];
     if (rtp_parse((struct span){ packet->p, packet->len }, &feed->header) < 0)
         return;
+    follow_numbers(track, feed->header.seq);
     refit_packet(track->refit, &feed->header, &sink);
-    track->surplus--; /* its own */
+}
+
+uint16_t rtsp_udp_feed_surplus(const struct rtsp_udp_feed *feed, unsigned index)
+{
+    const struct rtsp_udp_feed_track *track = &feed->tracks[index];
+    return track->has_packets ? (uint16_t)(track->next_seq - track->in_seq - 1) : 0;
 }
 
 static void begin_making_smaller(struct rtsp_udp_feed *feed, const struct packet *packet)

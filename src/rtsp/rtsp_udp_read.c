@@ -87,6 +87,6 @@ bool rtsp_udp_read_next_packet(struct rtsp_udp_session *udp, unsigned track, uin
     if (!stream_next_packet(stream, track, seq, ticks))
         return false;
     if (feed)
-        *seq = (uint16_t)(*seq + feed->tracks[track].surplus);
+        *seq = (uint16_t)(*seq + rtsp_udp_feed_surplus(feed, track));
     return true;
 }

@@ -1,4 +1,6 @@
+#include "base/bytes.h"
 #include "base/test.h"
+#include "base/test_clock.h"
 #include "rtsp/test_udp.h"
 
 enum { LARGE = 1000 };
@@ -46,6 +48,22 @@ static void play_udp(struct test_peer *reader, const char *setup)
 static bool has_sent(const struct buf *want)
 {
     return span_equal(buf_span(&test_net.kept), buf_span(want));
+}
+
+/* How many numbers are missing in what was sent; -1: one came twice, or too late. */
+static int gap_in(struct span sent)
+{
+    struct interleaved_frame frame;
+    int                      gap = 0, last = -1;
+    for (ssize_t used; (used = interleaved_parse(sent, &frame)) > 0;
+         sent = span_skip(sent, (size_t)used)) {
+        int seq = read_be16(frame.payload.p + 2);
+        if (last >= 0 && seq <= last)
+            return -1;
+        gap += last >= 0 ? seq - last - 1 : 0;
+        last = seq;
+    }
+    return gap;
 }
 
 static void frame_is_a_message_for_each_reader(void **state)
@@ -124,6 +142,42 @@ static void full_socket_costs_whole_frames(void **state)
     test_udp_close(&test);
 }
 
+/* Of video that is cut: whatever is missing or comes twice, no number is given out twice. */
+static void made_packets_are_numbered_on(void **state)
+{
+    static const struct {
+        const char *name;
+        uint16_t    came[6]; /* of packets that become two; 0 ends */
+        int         gap;     /* in the numbers of what is sent */
+    } cases[] = {
+        { "in order", { 1, 2, 3, 4 }, 0 }, { "twice", { 1, 2, 2, 3, 4 }, 0 },
+        { "late", { 1, 2, 3, 2, 4 }, 0 },  { "one lost", { 1, 2, 4 }, 1 },
+        { "three lost", { 1, 5, 6 }, 3 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct test_peer publisher, reader;
+        open_test("udpMaxPayloadSize: 800\n");
+        test_peer_publish(&publisher, &test, TEST_WORKER);
+        play_udp(&reader, ASK_SETUP_UDP(0, "6000-6001"));
+        test_net.only_port = 6000;
+        for (const uint16_t *seq = cases[i].came; *seq; seq++) {
+            AUTO(buf_fini) struct buf bytes = { 0 };
+            struct test_packet        packet = { .track = TEST_VIDEO,
+                                                 .marker = true,
+                                                 .seq = *seq,
+                                                 .ticks = 3600u * *seq,
+                                                 .payload = { media, LARGE } };
+            test_packet_publish(&bytes, &packet);
+            test_peer_send(&publisher, buf_span(&bytes));
+            test_rtsp_settle(&test);
+        }
+        CHECK(gap_in(buf_span(&test_net.kept)) == cases[i].gap, cases[i].name);
+        test_peer_close(&reader);
+        test_peer_close(&publisher);
+        test_udp_close(&test);
+    }
+}
+
 /* A publisher on one worker and a TCP reader. */
 static void open_publisher(struct test_peer *publisher, struct test_peer *reader)
 {
@@ -190,6 +244,98 @@ static void strays_find_their_session(void **state)
     test_udp_close(&test);
 }
 
+/* Numbers that look random and are the same in every run. */
+static uint32_t draw(uint32_t *seed, uint32_t below)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return (*seed >> 8) % below;
+}
+
+enum { ROW = 300, FAR = 20 };
+
+/* A row of numbers in which each comes up to FAR later, some are missing, some come twice. */
+static unsigned shuffle(uint32_t seed, uint16_t *out, bool *is_lost)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < ROW; i++)
+        is_lost[i] = i > FAR && i < ROW - 2 * RTP_REORDER_WINDOW && draw(&seed, 50) == 0;
+    for (unsigned i = 0; i < ROW; i++) {
+        unsigned copies = is_lost[i] ? 0 : 1 + (draw(&seed, 20) == 0);
+        while (copies-- > 0)
+            out[count++] = (uint16_t)i;
+    }
+    uint32_t due[2 * ROW];
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = i;
+        uint16_t number = out[i];
+        uint32_t moment = number ? number + draw(&seed, FAR) : 0;
+        for (; at > 0 && due[at - 1] > moment; at--) {
+            due[at] = due[at - 1];
+            out[at] = out[at - 1];
+        }
+        due[at] = moment;
+        out[at] = number;
+    }
+    return count;
+}
+
+static void expect_audio(struct buf *want, uint16_t seq)
+{
+    struct test_packet packet = { .track = TEST_AUDIO, .seq = seq, .payload = BYTES("sound") };
+    test_packet_expect(want, &packet, 2);
+}
+
+static void order_is_restored(void **state)
+{
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        AUTO(buf_fini) struct buf want = { 0 };
+        struct test_peer          publisher, reader;
+        uint16_t                  row[2 * ROW];
+        bool                      is_lost[ROW];
+        char                      name[16];
+        (void)snprintf(name, sizeof(name), "seed %u", seed);
+        open_test("");
+        open_publisher(&publisher, &reader);
+        unsigned count = shuffle(seed, row, is_lost);
+        for (unsigned i = 0; i < count; i++)
+            bring_audio(TEST_WORKER, row[i], NULL);
+        for (uint16_t i = 0; i < ROW; i++)
+            if (!is_lost[i])
+                expect_audio(&want, i);
+        CHECK(reader_got(&reader, &want), name);
+        test_peer_close(&reader);
+        test_peer_close(&publisher);
+        test_udp_close(&test);
+    }
+}
+
+static void gap_is_given_up_in_time(void **state)
+{
+    AUTO(buf_fini) struct buf want = { 0 };
+    struct test_peer          publisher, reader;
+    open_test("");
+    open_publisher(&publisher, &reader);
+    bring_audio(TEST_WORKER, 1, &want);
+    bring_audio(TEST_WORKER, 3, NULL);
+    CHECK(reader_got(&reader, &want), "the first");
+    test_clock_advance(RTSP_UDP_REORDER_NS / 2);
+    test_rtsp_settle(&test);
+    bring_audio(TEST_WORKER, 5, NULL);
+    test_clock_advance(RTSP_UDP_REORDER_NS / 2 - NS_PER_MS);
+    CHECK(reader_got(&reader, &want), "not yet");
+    expect_audio(&want, 3);
+    test_clock_advance(2 * NS_PER_MS);
+    CHECK(reader_got(&reader, &want), "the first gap");
+    bring_audio(TEST_WORKER, 4, &want);
+    expect_audio(&want, 5);
+    CHECK(reader_got(&reader, &want), "the second one was filled");
+    struct rtsp_session *session = test_peer_conn(&publisher)->session;
+    CHECK(rtp_receiver_lost(&session->ingest->tracks[TEST_AUDIO].receiver) == 1, "one is lost");
+    test_peer_close(&reader);
+    test_peer_close(&publisher);
+    test_udp_close(&test);
+}
+
 static void stray_goes_no_second_time(void **state)
 {
     struct test_peer publisher, reader;
@@ -206,4 +352,5 @@ static void stray_goes_no_second_time(void **state)
 }
 
 TESTS(frame_is_a_message_for_each_reader, way_without_merged_datagrams_gets_single_ones,
-      full_socket_costs_whole_frames, strays_find_their_session, stray_goes_no_second_time)
+      full_socket_costs_whole_frames, made_packets_are_numbered_on, strays_find_their_session,
+      stray_goes_no_second_time, order_is_restored, gap_is_given_up_in_time)

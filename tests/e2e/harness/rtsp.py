@@ -46,7 +46,7 @@ class Rtsp:
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
                  receive_buffer: int | None = None) -> None:
-        self.base = f"rtsp://{host}:{port}"
+        self.base = f"rtsp://[{host}]:{port}" if ":" in host else f"rtsp://{host}:{port}"
         self.session: str | None = None
         self.frames: deque[Frame] = deque()
         self.responses: deque[Response] = deque()

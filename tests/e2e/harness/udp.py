@@ -35,7 +35,7 @@ class UdpRtsp(Rtsp):
 
     def setup(self, path: str, track: int, mode: str = "") -> Response:
         for channel in (2 * track, 2 * track + 1):
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock = socket.socket(self.socket.family, socket.SOCK_DGRAM)
             self.sockets[channel] = bind_patiently(sock, self.socket.getsockname()[0])
         rtp, rtcp = self.client_ports(track)
         transport = f"RTP/AVP;unicast;client_port={rtp}-{rtcp}{mode}"
@@ -64,7 +64,7 @@ class UdpRtsp(Rtsp):
                     self._read_more()
                     continue
                 data, sender = sock.recvfrom(65536)
-                assert sender == self.servers[wanted[sock]], f"from {sender}"
+                assert sender[:2] == self.servers[wanted[sock]], f"from {sender}"
                 return Frame(wanted[sock], data)
         raise TimeoutError(f"nothing on channel {channel}")
 
