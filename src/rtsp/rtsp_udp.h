@@ -244,6 +244,9 @@ void                  rtsp_udp_feed_leave(struct rtsp_udp_session *session);
 /** The feed of a stream, or NULL. */
 struct rtsp_udp_feed *rtsp_udp_feed_find(const struct rtsp_udp *udp, uint64_t stream);
 
+/** Its readers have what there is: a slab that nobody holds goes to the next feed while it is warm.
+ */
+void     rtsp_udp_feed_rest(struct rtsp_udp_feed *feed);
 /** By how much its numbers are ahead of the stream's, where packets are made smaller. */
 uint16_t rtsp_udp_feed_surplus(const struct rtsp_udp_feed *feed, unsigned track);
 

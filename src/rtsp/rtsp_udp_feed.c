@@ -62,6 +62,14 @@ static uint8_t *reserve_bytes(struct rtsp_udp_feed *feed, size_t len)
     return feed->slab->bytes + feed->slab_used;
 }
 
+void rtsp_udp_feed_rest(struct rtsp_udp_feed *feed)
+{
+    if (!feed->slab || !slab_is_unshared(feed->slab))
+        return;
+    slab_unref(feed->slab);
+    feed->slab = NULL;
+}
+
 /* The next `len` bytes of the slab are a packet. Returns its bit in feed->open. */
 static uint32_t add(struct rtsp_udp_feed *feed, size_t len, uint32_t ticks)
 {

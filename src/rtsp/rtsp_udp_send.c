@@ -216,6 +216,7 @@ static void flush(struct rtsp_udp *udp)
         return;
     for (struct list_node *node; (node = list_take_first(&udp->active));) {
         struct rtsp_udp_feed *feed = LIST_ITEM(node, struct rtsp_udp_feed, in_active);
+        rtsp_udp_feed_rest(feed);
         if (feed->is_over)
             say_bye(feed);
     }
