@@ -138,8 +138,8 @@ static bool send_all(struct rtsp_udp *udp, struct outbox *outbox)
     }
     counters_add(udp->loop->hub->counters, COUNTER_SYSTEM_CALLS,
                  udp_socket_counters(socket)->syscalls - calls);
-    take_from_queues(outbox,
-                     MIN(done + 1, outbox->count)); /* the first that waits may be half gone */
+    /* The first that waits may be half gone. */
+    take_from_queues(outbox, MIN(done + 1, outbox->count));
     outbox->count = 0;
     return !udp->is_blocked;
 }
