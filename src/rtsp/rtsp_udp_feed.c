@@ -208,6 +208,8 @@ static void on_batch(struct reader *reader, const struct batch *batch, uint32_t 
 {
     struct rtsp_udp_feed *feed = CONTAINER_OF(reader, struct rtsp_udp_feed, reader);
     feed->received_ns = batch->received_ns;
+    if (batch->bytes <= SLAB_LARGE) /* in one piece: each cut is another message to each reader */
+        (void)reserve_bytes(feed, batch->bytes);
     for (uint32_t left = mask; left; left &= left - 1) {
         unsigned index = (unsigned)__builtin_ctz(left);
         if (batch->reports >> index & 1)

@@ -10,8 +10,9 @@
  * sent something, and one send() of all its whole packets, as they are, for each of its readers.
  * There are no queues: a reader whose socket is full is dropped, and the load tool says so.
  *
- * In its second form media come and go in datagrams, from and to one port: what the kernel has
- * merged goes out as it came, by one message for each reader and one sendmmsg() for many of them.
+ * In its second form media come and go in datagrams, from and to one port: a frame is copied
+ * together and goes out when its marker has come, by one message for each reader (UDP_SEGMENT) and
+ * one sendmmsg() for many of them.
  *
  * In its third form each of STREAMS streams has VIEWERS of WebRTC besides, from the start. What a
  * turn has received is encrypted for each of them under its own key (AES-CM with HMAC-SHA1-80, or

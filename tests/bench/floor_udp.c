@@ -1,4 +1,4 @@
-/* Media in datagrams: what one wait has brought goes out at once, merged as it came. */
+/* Media in datagrams: a frame goes out when its last packet has come, merged where sizes allow. */
 #include "floor.h"
 
 #include <arpa/inet.h>
@@ -8,11 +8,15 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/udp.h"
+#include "rtp/rtp.h"
 
 enum {
     SCRATCH = UDP_RECEIVE_MESSAGES * UDP_MESSAGE_MAX,
     BUFFER = 4 << 20,
     PORTS = UINT16_MAX + 1,
+    MAX_FRAME = 256 * 1024, /* a larger one goes out in pieces */
+    MAX_RUNS = 64,
+    MARKER = 0x80, /* of RTP's second byte */
 };
 
 struct reader {
@@ -22,14 +26,18 @@ struct reader {
 
 /* Datagrams of one size that lie one behind the other, the last may be shorter: one message. */
 struct run {
-    struct datagram_path *path;
-    struct span           bytes;
-    unsigned              count;
-    uint16_t              segment;
+    uint8_t *p;
+    size_t   len;
+    unsigned count;
+    uint16_t segment;
 };
 
 struct datagram_path {
     struct list readers;
+    unsigned    run_count;
+    struct run  runs[MAX_RUNS];
+    size_t      used;
+    uint8_t     frame[MAX_FRAME];
 };
 
 static struct {
@@ -97,43 +105,59 @@ static void send_messages(void)
     datagrams.message_count = 0;
 }
 
-static void forward_run(void)
+static void add_message(const struct reader *reader, const struct run *run)
 {
-    const struct run *run = &datagrams.run;
-    if (!run->path)
-        return;
-    LIST_FOREACH (struct reader, reader, &run->path->readers, in_path) {
-        if (datagrams.message_count == UDP_SEND_MESSAGES)
-            send_messages();
-        datagrams.messages[datagrams.message_count++] = (struct udp_message){
-            .payload = run->bytes, .to = reader->address, .segment = run->segment
-        };
-        counts.delivered += run->count;
-    }
-    datagrams.run.path = NULL;
+    if (datagrams.message_count == UDP_SEND_MESSAGES)
+        send_messages();
+    datagrams.messages[datagrams.message_count++] = (struct udp_message){
+        .payload = { run->p, run->len }, .to = reader->address, .segment = run->segment
+    };
+    counts.delivered += run->count;
 }
 
-static bool fits(const struct run *run, const struct datagram_path *path, struct span payload)
+static void forward_frame(struct datagram_path *path)
 {
-    return run->path == path && run->bytes.p + run->bytes.len == payload.p &&
-           run->bytes.len % run->segment == 0 && payload.len <= run->segment &&
-           run->count < UDP_GSO_MAX_SEGMENTS && run->bytes.len + payload.len <= UDP_GSO_MAX_BYTES;
+    LIST_FOREACH (struct reader, reader, &path->readers, in_path)
+        for (unsigned i = 0; i < path->run_count; i++)
+            add_message(reader, &path->runs[i]);
+    if (datagrams.message_count > 0)
+        send_messages();
+    path->run_count = 0;
+    path->used = 0;
+}
+
+static bool fits(const struct run *run, size_t len)
+{
+    return run->len % run->segment == 0 && len <= run->segment &&
+           run->count < UDP_GSO_MAX_SEGMENTS && run->len + len <= UDP_GSO_MAX_BYTES;
+}
+
+static void add_packet(struct datagram_path *path, struct span packet)
+{
+    struct run *last = path->run_count ? &path->runs[path->run_count - 1] : NULL;
+    uint8_t    *p = path->frame + path->used;
+    memcpy(p, packet.p, packet.len);
+    path->used += packet.len;
+    if (last && fits(last, packet.len)) {
+        last->len += packet.len;
+        last->count++;
+    } else {
+        path->runs[path->run_count++] = (struct run){ p, packet.len, 1, (uint16_t)packet.len };
+    }
 }
 
 static void on_datagram(void *arg, const struct udp_datagram *datagram)
 {
     struct datagram_path *path = datagrams.by_port[ntohs(datagram->peer.v4.sin_port)];
-    struct run           *run = &datagrams.run;
-    if (!path || datagram->payload.len == 0)
+    struct span           packet = datagram->payload;
+    if (!path || packet.len < RTP_HEADER)
         return;
     counts.received++;
-    if (fits(run, path, datagram->payload)) {
-        run->bytes.len += datagram->payload.len;
-        run->count++;
-        return;
-    }
-    forward_run();
-    *run = (struct run){ path, datagram->payload, 1, (uint16_t)datagram->payload.len };
+    if (path->used + packet.len > MAX_FRAME || path->run_count == MAX_RUNS)
+        forward_frame(path);
+    add_packet(path, packet);
+    if (packet.p[1] & MARKER)
+        forward_frame(path);
 }
 
 void datagrams_receive(void)
@@ -142,8 +166,5 @@ void datagrams_receive(void)
     int      got = udp_socket_receive(datagrams.rtp, datagrams.scratch, SCRATCH, on_datagram, NULL);
     if (got < 0)
         fail("recvmmsg");
-    forward_run();
-    if (datagrams.message_count > 0)
-        send_messages();
     counts.calls += udp_socket_counters(datagrams.rtp)->syscalls - calls;
 }
