@@ -7,10 +7,10 @@
 #include "webrtc/webrtc_internal.h"
 
 /* Longer runs (the start, keyframes) go out in slices, or they would drown in the next router. */
-enum { SLICE_FROM = 64, SLICE_LEAST = 32 };
-static const int64_t slice_ns = 4 * NS_PER_MS;
+enum { SLICE_FROM = 64, SLICE_LEAST = 56 };
+static const int64_t slice_ns = 6 * NS_PER_MS;
 static const int64_t start_window_ns = 300 * NS_PER_MS;
-static const int64_t frame_window_ns = 20 * NS_PER_MS;
+static const int64_t frame_window_ns = 24 * NS_PER_MS;
 
 /* What the socket has kept back for so long is of no use to anybody who looks on live. */
 static const int64_t give_up_ns = 500 * NS_PER_MS;

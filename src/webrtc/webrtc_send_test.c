@@ -366,7 +366,7 @@ static void long_runs_go_out_in_slices(void **state)
     test_viewers_frame(&test, TEST_IDR, 200, 100);
     assert_in_range(receive_media(viewer), 32, 64);
     for (; viewer->count < 200 && turns < 20; turns++) {
-        test_hubs_wait(&test.hubs, 4 * NS_PER_MS);
+        test_hubs_wait(&test.hubs, 6 * NS_PER_MS);
         assert_true(receive_media(viewer) <= 64);
     }
     assert_int_equal(viewer->count, 200);
