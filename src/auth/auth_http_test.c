@@ -7,7 +7,7 @@
 #define USERS                                                                                      \
     "[{user: any, ips: [192.0.2.9], permissions: [{action: read, path: cam}]},"                    \
     " {user: viewer, pass: readpass, permissions: [{action: read, path: cam}]},"                   \
-    " {user: slow, pass: " TEST_ARGON2 ", permissions: [{action: read, path: slow}]}]"
+    " {user: slow, pass: " TEST_ARGON2_LONG ", permissions: [{action: read, path: slow}]}]"
 
 #define ASK(headers)  "GET /cam HTTP/1.1\r\nHost: x\r\n" headers "\r\n"
 #define ASK_AS(words) ASK("Authorization: " words "\r\n")
