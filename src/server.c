@@ -257,10 +257,10 @@ static void open_signals(void)
 
 static void warn_of_missing(const struct conf *conf)
 {
-    if (conf->rtsp && !(conf->rtsp_transports & RTSP_TRANSPORT_TCP))
+    if (conf->rtsp && !(conf->rtsp_transports & (RTSP_TRANSPORT_TCP | RTSP_TRANSPORT_UDP)))
         LOG(NULL, LOG_WARN,
-            "'rtspTransports' lacks tcp, and this version has no other: no client can set up a "
-            "track");
+            "'rtspTransports' has neither tcp nor udp, and this version has no other: no client "
+            "can set up a track");
     const struct {
         bool        is_on;
         const char *name, *address;
@@ -317,8 +317,8 @@ static int start(void)
                                                                    .sources = sources });
     int err = 0;
     if (conf->rtsp)
-        err = rtsp_server_open(&server.main, server.loops, server.placement, server.registry,
-                               server.conf, &server.rtsp, &why);
+        err = rtsp_server_open(&server.main, server.loops, server.worker_count, server.placement,
+                               server.registry, server.conf, &server.rtsp, &why);
     if (err == 0 && conf->webrtc)
         err = open_webrtc(&why);
     if (err < 0)

@@ -121,7 +121,11 @@ struct conf {
     bool     rtsp;
     unsigned rtsp_transports; /* bits of enum conf_rtsp_transport */
     char    *rtsp_address;
-    unsigned rtsp_auth_methods; /* bits of enum conf_rtsp_auth; one at least */
+    char    *rtp_address, *rtcp_address; /* UDP */
+    int64_t  udp_max_payload_bytes;
+    int64_t  udp_read_buffer_bytes;      /* 0: the kernel's default */
+    int64_t  rtsp_udp_read_buffer_bytes; /* 0: the one above */
+    unsigned rtsp_auth_methods;          /* bits of enum conf_rtsp_auth; one at least */
 
     int               auth_method; /* enum conf_auth_method */
     struct conf_users auth_internal_users;

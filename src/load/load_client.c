@@ -79,6 +79,12 @@ static void add_describe_headers(struct load_client *client, struct buf *request
 
 static void add_setup_headers(struct load_client *client, struct buf *request)
 {
+    const struct load_client_track *track = &client->tracks[client->track_next];
+    if (client->udp) {
+        message_add(request, "Transport", "RTP/AVP;unicast;client_port=%u-%u%s", track->ports.rtp,
+                    track->ports.rtcp, client->is_publisher ? ";mode=record" : "");
+        return;
+    }
     message_add(request, "Transport", "RTP/AVP/TCP;unicast;interleaved=%u-%u%s",
                 client->track_next * 2, client->track_next * 2 + 1,
                 client->is_publisher ? ";mode=record" : "");
@@ -97,12 +103,16 @@ static int read_tracks(struct load_client *client, struct span base, struct span
     if (err < 0)
         return err;
     for (unsigned i = 0; i < sdp.media_count; i++) {
+        if (client->udp)
+            err = load_udp_open(client->udp, i, &client->tracks[i].ports, why);
+        if (err < 0)
+            return err;
         AUTO(buf_fini) struct buf url = { 0 };
         load_url_join(&url, base, sdp.media[i].control);
         client->tracks[i].control = mem_string(buf_string(&url));
         client->tracks[i].is_h264 = sdp.media[i].codec->id == CODEC_H264;
+        client->track_count = i + 1;
     }
-    client->track_count = sdp.media_count;
     return 0;
 }
 
@@ -155,7 +165,12 @@ static int read_setup_answer(struct load_client *client, const struct message *a
     /* The server may choose another channel than the one that was asked for. */
     struct span               header = message_header(answer, "Transport");
     struct rtsp_transport     transport;
-    bool is_said = rtsp_transport_next(&header, &transport) == 1 && transport.interleaved.is_given;
+    bool                      is_there = rtsp_transport_next(&header, &transport) == 1;
+    bool                      is_said = is_there && transport.interleaved.is_given;
+    if (client->udp && !(is_there && transport.server_port.is_given))
+        return errmsg_set(why, -EPROTO, "SETUP was answered without server_port");
+    if (client->udp)
+        load_udp_set_server(client->udp, client->track_next, transport.server_port);
     track->channel = (uint8_t)(is_said ? transport.interleaved.rtp : client->track_next * 2);
     client->track_next++;
     if (client->track_next < client->track_count)
@@ -230,6 +245,13 @@ static void on_frame(struct load_conn *conn, const struct interleaved_frame *fra
             client->ops->on_packet(client, i, frame->payload, now_ns);
 }
 
+static void on_datagram(void *arg, unsigned track, struct span rtp, int64_t now_ns)
+{
+    struct load_client *client = arg;
+    if (client->ops->on_packet && !client->has_ended)
+        client->ops->on_packet(client, track, rtp, now_ns);
+}
+
 static void on_conn_end(struct load_conn *conn, int err)
 {
     struct load_client *client = client_of(conn);
@@ -245,6 +267,7 @@ static void on_conn_closed(struct load_conn *conn)
     struct load_client *client = client_of(conn);
     for (unsigned i = 0; i < client->track_count; i++)
         client->tracks[i].control = mem_free(client->tracks[i].control);
+    client->udp = load_udp_close(client->udp);
     client->url = mem_free(client->url);
     client->session = mem_free(client->session);
     auth_client_fini(&client->auth);
@@ -270,9 +293,12 @@ int load_client_open(struct load_client *client, struct load_net *net,
         .request_ns = clock_monotonic_ns(),
     };
     int err = load_conn_connect(&client->conn, net, target->address, &conn_ops);
-    if (err == 0)
-        client->url = mem_string(target->url);
-    return err;
+    if (err < 0)
+        return err;
+    client->url = mem_string(target->url);
+    if (target->is_udp)
+        client->udp = load_udp_create(net, target->address, on_datagram, client);
+    return 0;
 }
 
 void load_client_tick(struct load_client *client, int64_t now_ns)

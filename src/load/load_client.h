@@ -1,6 +1,6 @@
 /**
  * load_client: the client's side of an RTSP conversation over TCP: it announces and records a
- * stream, or describes and plays one, with all its tracks interleaved.
+ * stream, or describes and plays one, with all its tracks interleaved or all by UDP.
  *
  * Life:    load_client_open(), on_live once, on_packet for readers, on_end unless the owner closes
  *          first, load_client_close(), on_closed; then the memory is the owner's again.
@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "base/errmsg.h"
-#include "load/load_conn.h"
+#include "load/load_udp.h"
 #include "sdp/sdp.h"
 
 struct load_client;
@@ -23,14 +23,16 @@ struct load_client_ops {
 };
 
 struct load_client_track {
-    char   *control; /* its URL */
-    uint8_t channel; /* of its RTP packets; RTCP has the next one */
-    bool    is_h264;
+    char                      *control; /* its URL */
+    uint8_t                    channel; /* of its RTP packets; RTCP has the next one */
+    struct rtsp_transport_pair ports;   /* ours, of UDP */
+    bool                       is_h264;
 };
 
 struct load_client {
     const struct load_client_ops *ops;
     struct load_conn              conn;
+    struct load_udp              *udp;  /* NULL: media goes by the connection */
     const struct load_step       *step; /* the request that has been sent; NULL: live */
     bool                          has_ended;
     bool                          is_publisher;
@@ -49,6 +51,7 @@ struct load_client_target {
     const struct address *address;
     const char           *url;
     struct span           sdp; /* to publish it, borrowed until on_closed; empty: to read */
+    bool                  is_udp;
 };
 
 /** On failure nothing follows and nothing has to be closed. */

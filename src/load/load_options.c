@@ -62,6 +62,8 @@ static const struct option {
       "an Opus track of 64 kbit/s beside the video" },
     { "--write", "frame|packet", CHOICE, AT(write), "frame", NO_NUMBER,
       "system calls: one for each frame, or one for each packet" },
+    { "--transport", "tcp|udp|udp-in|udp-out", CHOICE, AT(transport), "tcp", NO_NUMBER,
+      "of media by RTSP: udp for all, for publishers or for readers" },
     { "--packet-size", "BYTES", NUMBER, AT(packet_size), "1200", counts, 200, 65535,
       "largest RTP packet" },
     { "--ramp", "TIME", NUMBER, AT(ramp_ns), "1s", durations, 0, SECONDS(3600),
@@ -266,6 +268,28 @@ static int check_user(const char *text, struct errmsg *why)
     return 0;
 }
 
+const char *load_transport_name(enum load_transport transport)
+{
+    static const char *const names[] = {
+        [LOAD_TCP] = "tcp", [LOAD_UDP] = "udp", [LOAD_UDP_IN] = "udp-in", [LOAD_UDP_OUT] = "udp-out"
+    };
+    return names[transport];
+}
+
+/* Who is served by --pull, or reads over WebRTC, has no such choice. */
+static int check_transport(const struct load_options *options, struct errmsg *why)
+{
+    bool is_in = options->transport == LOAD_UDP || options->transport == LOAD_UDP_IN;
+    bool is_out = options->transport == LOAD_UDP || options->transport == LOAD_UDP_OUT;
+    if (is_in && options->is_pull)
+        return errmsg_set(why, -EINVAL, "--transport: --pull serves its streams over TCP only");
+    if (is_out && options->whep)
+        return errmsg_set(why, -EINVAL,
+                          "--transport: readers by --whep have their own; udp-in is for "
+                          "publishers alone");
+    return 0;
+}
+
 static int check_together(const struct load_options *options, struct errmsg *why)
 {
     struct url url;
@@ -277,7 +301,8 @@ static int check_together(const struct load_options *options, struct errmsg *why
     if (options->streams > 1 && !strstr(options->url, "%d"))
         return errmsg_set(why, -EINVAL,
                           "--url: several streams need a %%d in it: rtsp://host/cam%%d");
-    return options->whep ? check_whep(options, why) : 0;
+    int err = check_transport(options, why);
+    return err == 0 && options->whep ? check_whep(options, why) : err;
 }
 
 int load_options_parse(int argc, char **argv, struct load_options *out, struct errmsg *why)

@@ -10,6 +10,9 @@
 
 enum load_write { LOAD_WRITE_FRAME, LOAD_WRITE_PACKET };
 
+/** Which of an RTSP client's media goes by UDP. */
+enum load_transport { LOAD_TCP, LOAD_UDP, LOAD_UDP_IN, LOAD_UDP_OUT };
+
 /** Which SRTP profiles a viewer offers: all that the server knows too, or one of them. */
 enum load_srtp { LOAD_SRTP_ANY, LOAD_SRTP_GCM, LOAD_SRTP_GCM256, LOAD_SRTP_CM };
 
@@ -27,6 +30,7 @@ struct load_options {
     uint64_t    width, height;
     uint64_t    packet_size; /* of an RTP packet with its header */
     uint64_t    write;       /* enum load_write */
+    uint64_t    transport;   /* enum load_transport */
     uint64_t    srtp;        /* enum load_srtp */
     uint64_t    decrypt_every;
     uint64_t    ramp_ns, duration_ns, timeout_ns;
@@ -37,6 +41,9 @@ struct load_options {
 
 /** Defaults for what is not said. `argv` must outlive `out`. -EINVAL with a reason. */
 int load_options_parse(int argc, char **argv, struct load_options *out, struct errmsg *why);
+
+/** As it is written on the command line. */
+const char *load_transport_name(enum load_transport transport);
 
 /** What --help prints. */
 void load_options_print_help(FILE *file);

@@ -66,6 +66,10 @@ static void numbers_have_units(void **state)
         { { "--srtp", "gcm256" }, offsetof(struct load_options, srtp), LOAD_SRTP_GCM256 },
         { { "--srtp=cm" }, offsetof(struct load_options, srtp), LOAD_SRTP_CM },
         { { "--decrypt-every", "8" }, offsetof(struct load_options, decrypt_every), 8 },
+        { { "--transport", "tcp" }, offsetof(struct load_options, transport), LOAD_TCP },
+        { { "--transport", "udp" }, offsetof(struct load_options, transport), LOAD_UDP },
+        { { "--transport=udp-in" }, offsetof(struct load_options, transport), LOAD_UDP_IN },
+        { { "--transport=udp-out" }, offsetof(struct load_options, transport), LOAD_UDP_OUT },
         { { "--pid=17" }, offsetof(struct load_options, pid), 17 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -108,6 +112,10 @@ static void mistakes_are_explained(void **state)
         { { "--bitrate", "1." }, "is no number" },
         { { "--bitrate", "18446744073709551615G" }, "is no number" },
         { { "--bitrate", "1000G" }, "too large" },
+        { { "--transport", "rtp" }, "is none of tcp|udp|udp-in|udp-out" },
+        { { "--transport", "udp", "--pull" }, "over TCP only" },
+        { { "--transport", "udp-in", "--pull" }, "over TCP only" },
+        { { "--transport", "udp-out", "--whep", "http://h:8889" }, "readers by --whep" },
         { { "--fps", "0.5" }, "too small" },
         { { "--duration", "30" }, "is no time with its unit; write it like 30s" },
         { { "--duration", "30 s" }, "is no time" },

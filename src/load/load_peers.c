@@ -29,6 +29,16 @@ static struct errmsg no_answer(const char *waits_for)
     return why;
 }
 
+static void open_publisher(struct load *load, uint32_t i)
+{
+    uint64_t                        transport = load->options->transport;
+    const struct load_client_target target = { .address = &load->server,
+                                               .url = load->urls[i],
+                                               .is_udp = transport == LOAD_UDP ||
+                                                         transport == LOAD_UDP_IN };
+    load_publisher_open(&load->publishers[i], &load->net, &target, &load->streams[i]);
+}
+
 /* True when it works or has failed. */
 static bool connect_publisher(struct load *load, uint32_t i, int64_t now_ns)
 {
@@ -37,8 +47,7 @@ static bool connect_publisher(struct load *load, uint32_t i, int64_t now_ns)
     switch (publisher->state) {
     case LOAD_PEER_WAITING:
         if (now_ns >= due_ns(load, load->start_ns, i, load->stream_count))
-            load_publisher_open(publisher, &load->net, &load->server, load->urls[i],
-                                &load->streams[i]);
+            open_publisher(load, i);
         return false;
     case LOAD_PEER_OPENING:
         if (is_over(load, publisher->opened_ns, now_ns)) {

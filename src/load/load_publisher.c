@@ -13,6 +13,7 @@ static void on_live(struct load_client *client, int64_t now_ns)
     struct load_publisher *publisher = publisher_of(client);
     struct load_sink      *sink = &publisher->sink;
     sink->conn = &client->conn;
+    sink->udp = client->udp;
     for (unsigned i = 0; i < client->track_count && i < LOAD_TRACKS; i++) {
         sink->has_track[i] = true;
         sink->channels[i] = client->tracks[i].channel;
@@ -38,14 +39,15 @@ static const struct load_client_ops client_ops = {
 };
 
 void load_publisher_open(struct load_publisher *publisher, struct load_net *net,
-                         const struct address *server, const char *url, struct load_stream *stream)
+                         const struct load_client_target *target, struct load_stream *stream)
 {
     *publisher = (struct load_publisher){ .stream = stream,
                                           .state = LOAD_PEER_OPENING,
                                           .opened_ns = clock_monotonic_ns() };
     load_stream_describe(stream, &publisher->sdp);
-    const struct load_client_target target = { server, url, buf_span(&publisher->sdp) };
-    int err = load_client_open(&publisher->client, net, &target, &client_ops);
+    struct load_client_target with_sdp = *target;
+    with_sdp.sdp = buf_span(&publisher->sdp);
+    int err = load_client_open(&publisher->client, net, &with_sdp, &client_ops);
     if (err < 0) {
         publisher->state = LOAD_PEER_FAILED;
         (void)errmsg_set(&publisher->why, err, "cannot connect: %s", err_text(err));

@@ -19,8 +19,9 @@ struct load_publisher {
     struct errmsg        why; /* state LOAD_PEER_FAILED */
 };
 
+/** `target` without its sdp, which is the stream's. */
 void load_publisher_open(struct load_publisher *publisher, struct load_net *net,
-                         const struct address *server, const char *url, struct load_stream *stream);
+                         const struct load_client_target *target, struct load_stream *stream);
 
 void load_publisher_fail(struct load_publisher *publisher, const struct errmsg *why);
 

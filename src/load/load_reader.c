@@ -114,7 +114,9 @@ static const struct load_client_ops client_ops = {
 
 static int rtsp_open(struct load_reader *reader, const struct load_source *source, const char *url)
 {
-    const struct load_client_target target = { .address = source->server, .url = url };
+    const struct load_client_target target = { .address = source->server,
+                                               .url = url,
+                                               .is_udp = source->is_udp };
     return load_client_open(&reader->client, source->net, &target, &client_ops);
 }
 

@@ -39,6 +39,7 @@ struct load_source {
     struct load_net      *net;
     const struct address *server; /* by RTSP */
     struct load_whep_net *whep;   /* NULL: by RTSP */
+    bool                  is_udp; /* ... media by UDP */
 };
 
 struct load_reader {

@@ -159,10 +159,12 @@ static void write_json_load(const struct load_result *result, struct buf *out)
     buf_printf(out, "  \"load\": {\"url\": ");
     write_json_string(out, o->url);
     buf_printf(out,
-               ", \"pull\": %s, \"readers_by\": \"%s\", \"streams\": %" PRIu64
-               ", \"readers_per_stream\": %" PRIu64 ", \"bitrate_bps\": %" PRIu64 ", \"fps\": %.3f",
-               o->is_pull ? "true" : "false", o->whep ? "webrtc" : "rtsp", o->streams, o->readers,
-               o->bitrate_bps, (double)o->fps_milli / 1000);
+               ", \"pull\": %s, \"readers_by\": \"%s\", \"transport\": \"%s\""
+               ", \"streams\": %" PRIu64 ", \"readers_per_stream\": %" PRIu64
+               ", \"bitrate_bps\": %" PRIu64 ", \"fps\": %.3f",
+               o->is_pull ? "true" : "false", o->whep ? "webrtc" : "rtsp",
+               load_transport_name(o->transport), o->streams, o->readers, o->bitrate_bps,
+               (double)o->fps_milli / 1000);
     buf_printf(out,
                ", \"width\": %" PRIu64 ", \"height\": %" PRIu64
                ", \"keyframe_interval_frames\": %u, \"keyframe_bytes\": %" PRIu64

@@ -177,7 +177,11 @@ int load_create(const struct load_options *options, struct load **out, struct er
     AUTO(load_destroy) struct load *load = mem_new(struct load);
     load->options = options;
     load->net.account = account_of(options->user);
-    load->source = (struct load_source){ .net = &load->net, .server = &load->server };
+    uint64_t transport = load->options->transport;
+    load->source =
+        (struct load_source){ .net = &load->net,
+                              .server = &load->server,
+                              .is_udp = transport == LOAD_UDP || transport == LOAD_UDP_OUT };
     int err = h264_video_check(&wish.video, why);
     if (err == 0)
         err = load_plan_make(&wish, &load->plan, why);

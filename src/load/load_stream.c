@@ -108,6 +108,15 @@ static bool has_full_sink(const struct load_stream *stream)
     return false;
 }
 
+/* Interleaved frames. */
+static void send_to(struct load_sink *sink, struct span frames)
+{
+    if (sink->udp)
+        load_udp_send(sink->udp, frames);
+    else
+        load_conn_send(sink->conn, frames);
+}
+
 /* Maps the media clock to wall-clock time; servers pass it on for lip synchronisation. */
 static void send_report(struct load_stream *stream, unsigned track, uint32_t ticks, int64_t now_ns)
 {
@@ -126,7 +135,7 @@ static void send_report(struct load_stream *stream, unsigned track, uint32_t tic
         if (!sink->has_track[track])
             continue;
         interleaved_write_header(out, sink->channels[track] + 1, RTCP_SR_SIZE);
-        load_conn_send(sink->conn, (struct span){ out, sizeof(out) });
+        send_to(sink, (struct span){ out, sizeof(out) });
     }
 }
 
@@ -141,12 +150,12 @@ static void count_sent(struct load_stream *stream, unsigned track, uint32_t pack
 }
 
 static void send_frame_by_packet(struct load_stream *stream, struct load_frame *frame,
-                                 struct load_conn *conn)
+                                 struct load_sink *sink)
 {
     for (uint32_t i = 0; i < frame->packets; i++) {
         if (i == frame->packets - 1)
             stream->last_ns = clock_monotonic_ns();
-        load_conn_send(conn, load_frame_packet(frame, i));
+        send_to(sink, load_frame_packet(frame, i));
     }
 }
 
@@ -158,9 +167,9 @@ static void send_frame(struct load_stream *stream, struct load_frame *frame, boo
             continue;
         load_frame_set_channel(frame, sink->channels[LOAD_TRACK_VIDEO]);
         if (stream->format.by_packet)
-            send_frame_by_packet(stream, frame, sink->conn);
+            send_frame_by_packet(stream, frame, sink);
         else
-            load_conn_send(sink->conn, buf_span(&frame->bytes));
+            send_to(sink, buf_span(&frame->bytes));
     }
 }
 
@@ -225,7 +234,7 @@ void load_stream_beat_audio(struct load_stream *stream, uint64_t beat, int64_t d
         if (!sink->has_track[LOAD_TRACK_AUDIO])
             continue;
         load_audio_write(&header, sink->channels[LOAD_TRACK_AUDIO], packet);
-        load_conn_send(sink->conn, (struct span){ packet, sizeof(packet) });
+        send_to(sink, (struct span){ packet, sizeof(packet) });
     }
     count_sent(stream, LOAD_TRACK_AUDIO, 1, RTP_HEADER + LOAD_AUDIO_PAYLOAD);
 }

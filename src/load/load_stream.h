@@ -11,6 +11,7 @@
 #include "load/load_audio.h"
 #include "load/load_conn.h"
 #include "load/load_frame.h"
+#include "load/load_udp.h"
 
 enum { LOAD_TRACK_VIDEO, LOAD_TRACK_AUDIO, LOAD_TRACKS };
 
@@ -38,6 +39,7 @@ struct load_stream_format {
 struct load_sink {
     struct list_node  in_stream;
     struct load_conn *conn;
+    struct load_udp  *udp; /* NULL: by the connection */
     uint8_t           channels[LOAD_TRACKS];
     bool              has_track[LOAD_TRACKS];
     bool              has_begun; /* with a keyframe */

@@ -11,7 +11,7 @@ enum { WORKER_STACK = 512 * 1024 }; /* no recursion, no large arrays: measured u
 
 /* How late a timer may be, in whole milliseconds: this part of its delay, and no more than ... */
 enum { SLACK_PART = 64 };
-static const int64_t most_slack_ns = 100 * NS_PER_MS;
+static const int64_t most_slack_ns = 20 * NS_PER_MS;
 
 void loop_post(struct loop *to, struct mail *mail)
 {

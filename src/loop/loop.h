@@ -110,7 +110,7 @@ static inline void loop_clear_dirty(struct dirty *dirty)
 
 /**
  * A timer that already runs is set anew. From a delay of 64 ms on it may fire a 64th of it late,
- * 100 ms at most: on a busy loop it does not, and an idle one need not wake up for each.
+ * 20 ms at most: on a busy loop it does not, and an idle one need not wake up for each.
  */
 void timer_start(struct loop *loop, struct timer *timer, int64_t delay_ns, timer_fn *on_timeout,
                  void *arg);

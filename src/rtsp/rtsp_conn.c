@@ -15,7 +15,7 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static void set_events(struct rtsp_conn *conn)
 {
     int events = (conn->is_asking ? 0 : UV_READABLE) | (conn->is_blocked ? UV_WRITABLE : 0);
-    if (events == conn->events || conn->is_closed)
+    if (events == conn->events || conn->is_closed || conn->is_hung_up)
         return;
     conn->events = events;
     if (events)
@@ -70,8 +70,31 @@ void rtsp_conn_close(struct rtsp_conn *conn, const char *reason)
     buf_fini(&conn->in);
     buf_fini(&conn->out);
     (void)close(conn->fd);
-    LOG(&conn->log, LOG_INFO, "closed: %s", reason);
+    if (!conn->is_hung_up)
+        LOG(&conn->log, LOG_INFO, "closed: %s", reason);
     conn->last_words = mem_free(conn->last_words);
+}
+
+/* Until TEARDOWN or its timeout, as with MediaMTX; the descriptor stays ours, so that libuv does
+ * not mistake another's for it. */
+void rtsp_conn_lose(struct rtsp_conn *conn, const char *reason)
+{
+    const struct rtsp_session *session = conn->session;
+    bool is_at_work = session && (session->state == RTSP_PLAY || session->state == RTSP_RECORD);
+    if (conn->is_hung_up)
+        return;
+    if (conn->is_closed || conn->last_words || !is_at_work || !session->udp) {
+        rtsp_conn_close(conn, reason);
+        return;
+    }
+    conn->is_hung_up = true;
+    conn->is_blocked = false;
+    (void)uv_poll_stop(&conn->poll);
+    (void)shutdown(conn->fd, SHUT_RDWR);
+    buf_fini(&conn->in);
+    buf_fini(&conn->out);
+    LOG(&conn->log, LOG_INFO, "closed: %s", reason);
+    rtsp_conn_set_timer(conn);
 }
 
 void rtsp_conn_close_later(struct rtsp_conn *conn, const char *reason)
@@ -117,7 +140,7 @@ static int64_t next_deadline(const struct rtsp_conn *conn, const char **reason)
     int64_t                    deadline_ns = 0;
     *reason = session ? "session timed out" : "idle for too long";
     if (session && session->state == RTSP_RECORD) {
-        deadline_ns = conn->heard_ns + conf->read_timeout_ns;
+        deadline_ns = rtsp_publish_heard_ns(session) + conf->read_timeout_ns;
         *reason = "i/o timeout: the publisher sends no packets";
     } else if (conn->heard_ns) {
         deadline_ns = conn->heard_ns + RTSP_SESSION_TIMEOUT_NS;
@@ -168,9 +191,11 @@ static bool has_more(const struct rtsp_conn *conn)
 
 static void flush(struct rtsp_conn *conn)
 {
+    if (conn->is_hung_up)
+        buf_fini(&conn->out); /* to nobody */
     int err = rtsp_write_flush(conn);
     if (err < 0 && err != -EAGAIN) {
-        rtsp_conn_close(conn, err_text(err));
+        rtsp_conn_lose(conn, err_text(err));
         return;
     }
     bool is_blocked = err == -EAGAIN;
@@ -219,7 +244,7 @@ static ssize_t handle_one(struct rtsp_conn *conn, struct span in)
 
 static bool is_recording(const struct rtsp_conn *conn)
 {
-    return conn->session && conn->session->state == RTSP_RECORD;
+    return rtsp_session_records_tcp(conn->session);
 }
 
 /* Handles what is whole in `in`. Returns the bytes used up, or a negative errno. */
@@ -260,7 +285,7 @@ static void fail(struct rtsp_conn *conn, int err)
     if (nonsense)
         rtsp_conn_close_later(conn, nonsense);
     else if (err != -ECANCELED)
-        rtsp_conn_close(conn, err_text(err));
+        rtsp_conn_lose(conn, err_text(err));
 }
 
 /* What was kept: requests and, behind one that began recording, packets. */
@@ -344,7 +369,7 @@ static void on_socket_error(struct rtsp_conn *conn)
     int       err = 0;
     socklen_t len = sizeof(err);
     (void)getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &err, &len);
-    rtsp_conn_close(conn, err_text(err ? -err : UV_EOF));
+    rtsp_conn_lose(conn, err_text(err ? -err : UV_EOF));
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -39,6 +39,8 @@ struct rtsp_server {
     struct log_context    log;
     atomic_bool           is_closing;
     struct list          *conns; /* of each worker, by its index: struct rtsp_conn */
+    struct rtsp_udp      *udp;   /* of each worker, by its index; NULL: no UDP */
+    unsigned              udp_count;
 };
 
 enum rtsp_state {
@@ -60,22 +62,23 @@ struct rtsp_track {
 
 /* First what each turn with media looks at: a camera's lines are cold when its frame comes. */
 struct rtsp_session {
-    struct rtsp_conn   *conn;
-    enum rtsp_state     state;
-    unsigned            track_count; /* of the description */
-    struct stream      *stream;
-    struct ingest      *ingest;
-    struct counters    *counters;
-    struct counters    *path_counters;
-    struct rtsp_track   tracks[STREAM_MAX_TRACKS];
-    char                id[33];
-    struct log_context  log;
-    char               *path;
-    struct description *description; /* publishers: what was announced; readers: at SETUP */
-    unsigned            set_up_count;
-    char              **controls; /* publishers: the tracks' names, until RECORD */
-    bool                has_grant;
-    struct slot_id      grant;
+    struct rtsp_conn        *conn;
+    enum rtsp_state          state;
+    unsigned                 track_count; /* of the description */
+    struct stream           *stream;
+    struct ingest           *ingest;
+    struct counters         *counters;
+    struct counters         *path_counters;
+    struct rtsp_udp_session *udp; /* NULL: media comes and goes by the connection */
+    struct rtsp_track        tracks[STREAM_MAX_TRACKS];
+    char                     id[33];
+    struct log_context       log;
+    char                    *path;
+    struct description      *description; /* publishers: what was announced; readers: at SETUP */
+    unsigned                 set_up_count;
+    char                   **controls; /* publishers: the tracks' names, until RECORD */
+    bool                     has_grant;
+    struct slot_id           grant;
 
     /* readers */
     enum rtsp_attach attach;
@@ -113,6 +116,7 @@ struct rtsp_conn {
     int                  fd;
     bool                 is_asking; /* main has not answered yet */
     bool                 is_closed;
+    bool                 is_hung_up; /* the client has gone; its media by UDP has not yet */
     int64_t      heard_ns; /* the last whole request or frame, or the first byte; 0: none yet */
     int          events;   /* that `poll` waits for */
     struct dirty dirty;
@@ -155,7 +159,9 @@ struct rtsp_seed {
 void rtsp_conn_open(struct loop *loop, struct mail *mail);
 /** Says why in the log; may be called from anywhere on the loop, and twice. */
 void rtsp_conn_close(struct rtsp_conn *conn, const char *reason);
-/** The same, when everything that waits has been sent. */
+/** The connection is broken: a session whose media goes by UDP outlives it for a while. */
+void rtsp_conn_lose(struct rtsp_conn *conn, const char *reason);
+/** The same as rtsp_conn_close(), when everything that waits has been sent. */
 void rtsp_conn_close_later(struct rtsp_conn *conn, const char *reason);
 /** Once more, with what is in conn->answer, on another worker; `conn` is gone afterwards. */
 void rtsp_conn_move(struct rtsp_conn *conn, struct loop *to);
@@ -218,6 +224,12 @@ int rtsp_refuse_path(struct rtsp_conn *conn, const struct message *request,
 
 /* rtsp_session.c */
 
+/** Its packets come by the connection, amid requests. */
+static inline bool rtsp_session_records_tcp(const struct rtsp_session *session)
+{
+    return session && session->state == RTSP_RECORD && !session->udp;
+}
+
 struct rtsp_session *rtsp_session_create(struct rtsp_conn *conn);
 /** Logs the reason; the connection stays. Accepts NULL. Returns NULL. */
 struct rtsp_session *rtsp_session_destroy(struct rtsp_session *session, const char *reason);
@@ -229,13 +241,20 @@ int  rtsp_session_find_channel(const struct rtsp_session *session, uint8_t chann
 
 /* rtsp_read.c */
 
-void rtsp_read_init(struct rtsp_session *session);
-void rtsp_read_play(struct rtsp_session *session);
+void     rtsp_read_init(struct rtsp_session *session);
+void     rtsp_read_play(struct rtsp_session *session);
 /** Nothing more comes, and the packet that was begun is finished first. */
-void rtsp_read_pause(struct rtsp_session *session);
-void rtsp_read_fini(struct rtsp_session *session);
+void     rtsp_read_pause(struct rtsp_session *session);
+void     rtsp_read_fini(struct rtsp_session *session);
+/** The packets of `mask` whose tracks are set up. */
+uint32_t rtsp_read_wanted(const struct rtsp_session *session, const struct batch *batch,
+                          uint32_t mask);
+void     rtsp_read_count_discarded(struct rtsp_session *session, unsigned frames);
+/** As stream_next_packet(), for this reader. */
+bool     rtsp_read_next_packet(struct rtsp_session *session, unsigned track, uint16_t *seq,
+                               uint32_t *ticks);
 /** RTCP BYE for each track, as the server ends. */
-void rtsp_read_say_bye(struct rtsp_session *session);
+void     rtsp_read_say_bye(struct rtsp_session *session);
 
 /* rtsp_write.c */
 
@@ -247,13 +266,17 @@ void rtsp_write_finish_packet(struct rtsp_conn *conn);
 /* rtsp_publish.c */
 
 /** Main has granted it: the stream begins. */
-void rtsp_publish_start(struct rtsp_session *session, struct path_request *answer);
+void    rtsp_publish_start(struct rtsp_session *session, struct path_request *answer);
 /** The stream ends, and what was received and not parsed goes back to conn->in. */
-void rtsp_publish_stop(struct rtsp_session *session);
+void    rtsp_publish_stop(struct rtsp_session *session);
 /**
  * What came behind the request that started it moves from conn->in to where packets are read, until
  * recording ends. Returns 1 or a negative errno.
  */
-int  rtsp_publish_feed(struct rtsp_session *session);
+int     rtsp_publish_feed(struct rtsp_session *session);
+/** Of one of its tracks, whichever way it came. */
+void    rtsp_publish_take_rtcp(struct rtsp_session *session, unsigned track, struct span compound);
+/** When the publisher last sent something that counts. */
+int64_t rtsp_publish_heard_ns(const struct rtsp_session *session);
 /** Reads the socket and handles what came. Negative errno: the connection is to be closed. */
-int  rtsp_publish_receive(struct rtsp_session *session);
+int     rtsp_publish_receive(struct rtsp_session *session);

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "rtp/interleaved.h"
 #include "rtp/rtcp.h"
-#include "rtsp/rtsp_internal.h"
+#include "rtsp/rtsp_udp.h"
 
 /* Then others have their turn: a keyframe of a large stream comes in several. */
 enum { RECEIVE_A_TURN = 256 * 1024 };
@@ -32,6 +32,24 @@ static void tell_of_jumps(struct rtsp_session *session, int64_t now_ns)
     session->jumps_logged_ns = now_ns;
 }
 
+/* RTCP of our own; lost where the client does not take what was sent before. */
+static void send_rtcp(struct rtsp_session *session, unsigned track, struct span compound)
+{
+    struct rtsp_conn *conn = session->conn;
+    uint8_t           header[INTERLEAVED_HEADER];
+    counters_add(session->counters, COUNTER_OUTBOUND_RTCP, 1);
+    if (session->udp) {
+        rtsp_udp_send(session->udp, track, RTSP_UDP_RTCP, compound);
+        return;
+    }
+    interleaved_write_header(header, session->tracks[track].rtcp_channel, (uint16_t)compound.len);
+    if (conn->out.len >= RTSP_MAX_OUT)
+        return;
+    buf_append(&conn->out, (struct span){ header, sizeof(header) });
+    buf_append(&conn->out, compound);
+    rtsp_conn_mark(conn);
+}
+
 /* Receiver reports: loss and jitter, as the publisher's congestion control wants to know. */
 static void on_report_time(void *arg)
 {
@@ -47,16 +65,12 @@ static void on_report_time(void *arg)
             continue;
         lost += rtp_receiver_lost(&track->receiver);
         struct rtcp_report_block block = rtp_receiver_report(&track->receiver, now_ns);
-        uint8_t                  frame[INTERLEAVED_HEADER + RTCP_RR_SIZE];
-        interleaved_write_header(frame, session->tracks[i].rtcp_channel, RTCP_RR_SIZE);
-        rtcp_write_rr(track->out_ssrc, &block, frame + INTERLEAVED_HEADER);
-        if (conn->out.len < RTSP_MAX_OUT)
-            buf_append(&conn->out, (struct span){ frame, sizeof(frame) });
-        counters_add(session->counters, COUNTER_OUTBOUND_RTCP, 1);
+        uint8_t                  report[RTCP_RR_SIZE];
+        rtcp_write_rr(track->out_ssrc, &block, report);
+        send_rtcp(session, i, (struct span){ report, sizeof(report) });
     }
     counters_set(session->counters, COUNTER_INBOUND_LOST, lost);
     tell_of_jumps(session, now_ns);
-    rtsp_conn_mark(conn);
 }
 
 /* Requests for a keyframe, to publishers that take them. */
@@ -92,19 +106,14 @@ static size_t write_keyframe_request(struct rtsp_session *session, unsigned trac
 static void on_keyframe_request(struct source *source)
 {
     struct rtsp_session *session = CONTAINER_OF(source, struct rtsp_session, source);
-    struct rtsp_conn    *conn = session->conn;
     for (unsigned i = 0; i < session->track_count; i++) {
         const struct ingest_track *track = &session->ingest->tracks[i];
-        if (!takes_requests(session, i) || !track->receiver.has_packets ||
-            conn->out.len >= RTSP_MAX_OUT)
+        if (!takes_requests(session, i) || !track->receiver.has_packets)
             continue;
-        uint8_t frame[INTERLEAVED_HEADER + MAX_REQUEST];
-        size_t  len = write_keyframe_request(session, i, frame + INTERLEAVED_HEADER);
-        interleaved_write_header(frame, session->tracks[i].rtcp_channel, (uint16_t)len);
-        buf_append(&conn->out, (struct span){ frame, INTERLEAVED_HEADER + len });
-        counters_add(session->counters, COUNTER_OUTBOUND_RTCP, 1);
+        uint8_t request[MAX_REQUEST];
+        size_t  len = write_keyframe_request(session, i, request);
+        send_rtcp(session, i, (struct span){ request, len });
     }
-    rtsp_conn_mark(conn);
 }
 
 static const struct source_ops source_ops = { on_keyframe_request };
@@ -125,9 +134,21 @@ void rtsp_publish_start(struct rtsp_session *session, struct path_request *answe
         if (takes_requests(session, i))
             stream_set_source(session->stream, &session->source);
     session->state = RTSP_RECORD;
+    if (session->udp)
+        rtsp_udp_publish_start(session->udp);
     timer_start(conn->loop, &session->report_timer, conn->server->conf->rtcp_report_period_ns,
                 on_report_time, session);
     rtsp_conn_set_timer(conn);
+}
+
+/* Behind the request that ended recording there may be others. */
+static void keep_unparsed(struct rtsp_conn *conn, const struct ingest *ingest)
+{
+    struct buf unparsed = { 0 };
+    buf_append(&unparsed, ingest_unparsed(ingest));
+    buf_append(&unparsed, buf_span(&conn->in));
+    buf_fini(&conn->in);
+    conn->in = unparsed;
 }
 
 void rtsp_publish_stop(struct rtsp_session *session)
@@ -136,11 +157,10 @@ void rtsp_publish_stop(struct rtsp_session *session)
         return;
     struct rtsp_conn *conn = session->conn;
     timer_stop(conn->loop, &session->report_timer);
-    struct buf unparsed = { 0 };
-    buf_append(&unparsed, ingest_unparsed(session->ingest));
-    buf_append(&unparsed, buf_span(&conn->in));
-    buf_fini(&conn->in);
-    conn->in = unparsed;
+    if (session->udp)
+        rtsp_udp_publish_stop(session->udp);
+    if (!session->udp) /* else the request that ends it may lie there */
+        keep_unparsed(conn, session->ingest);
     ingest_fini(session->ingest);
     session->ingest = mem_free(session->ingest);
     session->stream = stream_end(session->stream);
@@ -156,7 +176,12 @@ static void on_sender_report(struct rtsp_session *session, unsigned track,
     ingest_take_report(session->ingest, track, info.ntp, info.ticks);
 }
 
-static void on_rtcp(struct rtsp_session *session, unsigned track, struct span compound)
+int64_t rtsp_publish_heard_ns(const struct rtsp_session *session)
+{
+    return session->udp ? session->udp->heard_ns : session->conn->heard_ns;
+}
+
+void rtsp_publish_take_rtcp(struct rtsp_session *session, unsigned track, struct span compound)
 {
     counters_add(session->counters, COUNTER_INBOUND_RTCP, 1);
     struct rtcp_packet packet;
@@ -180,7 +205,7 @@ static void on_frame(struct rtsp_session *session, const struct interleaved_fram
         return;
     }
     if (track >= 0)
-        on_rtcp(session, (unsigned)track, frame->payload);
+        rtsp_publish_take_rtcp(session, (unsigned)track, frame->payload);
     ingest_skip(session->ingest, len);
 }
 
@@ -254,7 +279,7 @@ static ssize_t handle_one(struct rtsp_session *session)
 /* A request may have ended it, and the session with it. */
 static bool is_recording(const struct rtsp_conn *conn, const struct rtsp_session *session)
 {
-    return !conn->is_closed && conn->session == session && session->state == RTSP_RECORD;
+    return !conn->is_closed && conn->session == session && rtsp_session_records_tcp(session);
 }
 
 /* Everything that is there. Not touched any more once the session stops recording. */

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "rtp/interleaved.h"
 #include "rtp/rtcp.h"
-#include "rtsp/rtsp_internal.h"
+#include "rtsp/rtsp_udp.h"
 
 static const int64_t log_discards_every_ns = NS_PER_S;
 
@@ -13,7 +13,8 @@ static struct rtsp_session *session_of(struct reader *reader)
 }
 
 /* What the client has set up of a batch. */
-static uint32_t wanted(const struct rtsp_session *session, const struct batch *batch, uint32_t mask)
+uint32_t rtsp_read_wanted(const struct rtsp_session *session, const struct batch *batch,
+                          uint32_t mask)
 {
     if (session->set_up_count == session->track_count)
         return mask;
@@ -26,6 +27,11 @@ static uint32_t wanted(const struct rtsp_session *session, const struct batch *b
     return bits;
 }
 
+static bool is_blocked(const struct rtsp_session *session)
+{
+    return session->udp ? session->udp->udp->is_blocked : session->conn->is_blocked;
+}
+
 static void log_discards(struct rtsp_session *session, bool is_at_end)
 {
     int64_t now_ns = loop_now(session->conn->loop);
@@ -34,24 +40,28 @@ static void log_discards(struct rtsp_session *session, bool is_at_end)
         return;
     LOG(&session->log, LOG_WARN, "reader is too slow, discarding %llu frames (%s)",
         (unsigned long long)session->unlogged_discards,
-        session->conn->is_blocked ? "its socket is full" : "this worker is late");
+        is_blocked(session) ? "its socket is full" : "this worker is late");
     session->unlogged_discards = 0;
     session->discards_logged_ns = now_ns;
+}
+
+void rtsp_read_count_discarded(struct rtsp_session *session, unsigned frames)
+{
+    counters_add(session->counters, COUNTER_OUTBOUND_DISCARDED, frames);
+    counters_add_shared(session->path_counters, COUNTER_OUTBOUND_DISCARDED, frames);
+    session->unlogged_discards += frames;
+    log_discards(session, false);
 }
 
 static void on_batch(struct reader *reader, const struct batch *batch, uint32_t mask)
 {
     struct rtsp_session *session = session_of(reader);
-    mask = wanted(session, batch, mask);
+    mask = rtsp_read_wanted(session, batch, mask);
     if (!mask)
         return;
     unsigned discarded = queue_push(&session->queue, batch, mask, loop_now(session->conn->loop));
-    if (discarded) {
-        counters_add(session->counters, COUNTER_OUTBOUND_DISCARDED, discarded);
-        counters_add_shared(session->path_counters, COUNTER_OUTBOUND_DISCARDED, discarded);
-        session->unlogged_discards += discarded;
-        log_discards(session, false);
-    }
+    if (discarded)
+        rtsp_read_count_discarded(session, discarded);
     rtsp_conn_mark(session->conn);
 }
 
@@ -93,6 +103,10 @@ static bool has_canonical_channels(const struct rtsp_session *session)
 
 void rtsp_read_play(struct rtsp_session *session)
 {
+    if (session->udp) {
+        rtsp_udp_read_play(session->udp);
+        return;
+    }
     session->is_canonical = has_canonical_channels(session);
     queue_start(&session->queue);
     stream_play(&session->reader);
@@ -102,6 +116,8 @@ void rtsp_read_play(struct rtsp_session *session)
 
 void rtsp_read_pause(struct rtsp_session *session)
 {
+    if (session->udp)
+        rtsp_udp_read_pause(session->udp);
     stream_pause(&session->reader);
     rtsp_write_finish_packet(session->conn);
     queue_clear(&session->queue);
@@ -114,12 +130,24 @@ void rtsp_read_fini(struct rtsp_session *session)
     queue_fini(&session->queue);
 }
 
+bool rtsp_read_next_packet(struct rtsp_session *session, unsigned track, uint16_t *seq,
+                           uint32_t *ticks)
+{
+    if (session->udp)
+        return rtsp_udp_read_next_packet(session->udp, track, seq, ticks);
+    return stream_next_packet(session->reader.stream, track, seq, ticks);
+}
+
 void rtsp_read_say_bye(struct rtsp_session *session)
 {
     struct rtsp_conn *conn = session->conn;
     struct stream    *stream = session->reader.stream;
     if (!stream)
         return;
+    if (session->udp) {
+        rtsp_udp_read_say_bye(session->udp);
+        return;
+    }
     rtsp_read_pause(session);
     for (unsigned i = 0; i < session->track_count; i++) {
         const struct stream_track *track = stream_track(stream, i);

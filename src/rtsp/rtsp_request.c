@@ -135,7 +135,7 @@ static void add_rtp_info(struct buf *out, struct rtsp_session *session, const st
             continue;
         buf_printf(out, "%surl=%.*s/%s/trackID=%u", out->len ? "," : "", SPAN_ARGS(url->base),
                    session->path, i);
-        if (stream_next_packet(session->reader.stream, i, &seq, &ticks))
+        if (rtsp_read_next_packet(session, i, &seq, &ticks))
             buf_printf(out, ";seq=%u;rtptime=%u", seq, ticks);
     }
 }
@@ -157,7 +157,8 @@ static int on_play(struct rtsp_conn *conn, const struct message *request)
     session->state = RTSP_PLAY;
     char tracks[128];
     description_summary(session->description, session->track_mask, tracks, sizeof(tracks));
-    LOG(&session->log, LOG_INFO, "is reading from path '%s', with TCP, %s", session->path, tracks);
+    LOG(&session->log, LOG_INFO, "is reading from path '%s', with %s, %s", session->path,
+        session->udp ? "UDP" : "TCP", tracks);
     rtsp_read_play(session);
     return 0;
 }

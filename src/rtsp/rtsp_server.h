@@ -12,9 +12,9 @@
 struct rtsp_server;
 
 /** Listens; `loops[1..count]` are the workers. */
-int rtsp_server_open(struct loop *main, struct loop **loops, struct placement *placement,
-                     struct path_registry *registry, struct conf *conf, struct rtsp_server **out,
-                     struct errmsg *why);
+int rtsp_server_open(struct loop *main, struct loop **loops, unsigned count,
+                     struct placement *placement, struct path_registry *registry, struct conf *conf,
+                     struct rtsp_server **out, struct errmsg *why);
 
 /** Stops accepting. The connections are closed by rtsp_server_close_connections(). */
 void rtsp_server_stop(struct rtsp_server *server);

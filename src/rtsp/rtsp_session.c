@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "rtsp/rtsp_internal.h"
+#include "rtsp/rtsp_udp.h"
 
 struct rtsp_session *rtsp_session_create(struct rtsp_conn *conn)
 {
@@ -31,6 +31,7 @@ struct rtsp_session *rtsp_session_destroy(struct rtsp_session *session, const ch
         return NULL;
     rtsp_publish_stop(session);
     rtsp_read_fini(session);
+    rtsp_udp_session_destroy(session);
     rtsp_session_release_grant(session);
     LOG(&session->log, LOG_INFO, "destroyed: %s", reason);
     free_controls(session);

@@ -1,7 +1,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
-#include "rtsp/rtsp_internal.h"
+#include "rtsp/rtsp_udp.h"
 
 /* What a SETUP asks for, once it has been understood. */
 struct setup {
@@ -19,12 +19,26 @@ static int refuse_unsupported(struct rtsp_conn *conn, const struct message *requ
     return 1;
 }
 
+static bool is_offered(const struct rtsp_server *server, const struct rtsp_transport *transport)
+{
+    if (transport->is_secure || transport->is_multicast)
+        return false;
+    if (transport->is_tcp)
+        return server->conf->rtsp_transports & RTSP_TRANSPORT_TCP;
+    return server->udp;
+}
+
+/* All tracks of a session go one way. */
+static bool is_other_way(const struct rtsp_session *session, const struct rtsp_transport *transport)
+{
+    return session && session->set_up_count && transport->is_tcp == (session->udp != NULL);
+}
+
 /* The first transport that is offered here wins, in the client's order. Positive: answered. */
 static int choose_transport(struct rtsp_conn *conn, struct setup *setup)
 {
     const struct message *request = setup->request;
     struct span           header = message_header(request, "Transport");
-    bool                  has_tcp = conn->server->conf->rtsp_transports & RTSP_TRANSPORT_TCP;
     bool                  is_understood = false;
     struct rtsp_transport one;
     if (!header.p)
@@ -33,9 +47,11 @@ static int choose_transport(struct rtsp_conn *conn, struct setup *setup)
         if (more < 0 || (!one.is_tcp && !one.is_multicast && !one.client_port.is_given))
             continue;
         is_understood = true;
-        bool is_offered = one.is_tcp && has_tcp && !one.is_secure;
-        if (is_offered) {
+        if (is_offered(conn->server, &one) && !is_other_way(conn->session, &one)) {
             setup->transport = one;
+            if (one.is_tcp)
+                setup->transport.client_port.is_given = false;
+            setup->transport.server_port.is_given = false;
             return 0;
         }
     }
@@ -71,22 +87,53 @@ static int choose_channels(const struct rtsp_session *session, struct setup *set
     return 0;
 }
 
+/* Those that the client has named, and ours. */
+static int choose_ports(struct rtsp_session *session, struct setup *setup, unsigned index)
+{
+    struct rtsp_transport *transport = &setup->transport;
+    int                    err = rtsp_udp_set_up(session, index, &transport->client_port);
+    if (err < 0)
+        return err;
+    transport->interleaved = (struct rtsp_transport_pair){ 0 };
+    transport->server_port = rtsp_udp_server_port(session->udp->udp);
+    return 0;
+}
+
+static const char *reason_of(const struct setup *setup, int err)
+{
+    if (setup->transport.is_tcp)
+        return "interleaved ids are in use, or not neighbours";
+    switch (err) {
+    case -EINVAL:
+        return "the client's ports make no sense";
+    case -EADDRINUSE:
+        return "the client's ports are those of another session";
+    case -EAFNOSUPPORT:
+        return "'rtpAddress' has no way to the client's address";
+    default:
+        return err_text(err);
+    }
+}
+
 static int set_up_track(struct rtsp_conn *conn, struct setup *setup, unsigned index)
 {
     struct rtsp_session *session = conn->session;
     struct rtsp_track   *track = &session->tracks[index];
     if (track->is_set_up)
         return rtsp_refuse(conn, setup->request, 400, "track %u has been setup already", index);
-    if (choose_channels(session, setup) < 0)
-        return rtsp_refuse(conn, setup->request, 400,
-                           "interleaved ids are in use, or not neighbours");
+    int err = setup->transport.is_tcp ? choose_channels(session, setup)
+                                      : choose_ports(session, setup, index);
+    if (err < 0)
+        return rtsp_refuse(conn, setup->request, 400, "%s", reason_of(setup, err));
     *track = (struct rtsp_track){ true, (uint8_t)setup->transport.interleaved.rtp,
                                   (uint8_t)setup->transport.interleaved.rtcp };
     session->set_up_count++;
     session->track_mask |= (uint16_t)(1u << index);
-    struct rtsp_transport answer = { .is_tcp = true,
+    struct rtsp_transport answer = { .is_tcp = setup->transport.is_tcp,
                                      .has_feedback = setup->transport.has_feedback,
-                                     .interleaved = setup->transport.interleaved };
+                                     .interleaved = setup->transport.interleaved,
+                                     .client_port = setup->transport.client_port,
+                                     .server_port = setup->transport.server_port };
     if (session->reader.stream)
         answer.ssrc =
             (struct rtsp_transport_ssrc){ true, stream_track(session->reader.stream, index)->ssrc };
@@ -103,7 +150,7 @@ static int set_up_track(struct rtsp_conn *conn, struct setup *setup, unsigned in
 /* Publishing */
 
 /* Is it the session's path, a slash and the control? Either may have a query, or slashes in it. */
-static bool leads_to(const struct rtsp_session *session, struct span url, struct span control)
+static bool joins(const struct rtsp_session *session, struct span url, struct span control)
 {
     struct rtsp_url base;
     if (url.len <= control.len || url.p[url.len - control.len - 1] != '/' ||
@@ -113,12 +160,20 @@ static bool leads_to(const struct rtsp_session *session, struct span url, struct
            span_is(span_from_string(base.path), session->path);
 }
 
+/* The query may stand behind the control, too. */
+static bool leads_to(const struct rtsp_session *session, struct span url, struct span control)
+{
+    ptrdiff_t query = span_find(url, '?');
+    return control.len && (joins(session, url, control) ||
+                           (query >= 0 && joins(session, span_first(url, (size_t)query), control)));
+}
+
 /* Controls are relative to the announced URL, or whole URLs; a lone track may have none. */
 static int find_announced(const struct rtsp_session *session, struct span url)
 {
     for (unsigned i = 0; i < session->track_count; i++) {
         struct span control = span_from_string(session->controls[i]);
-        if (span_equal(url, control) || (control.len && leads_to(session, url, control)))
+        if (span_equal(url, control) || leads_to(session, url, control))
             return (int)i;
     }
     return session->track_count == 1 && session->controls[0][0] == '\0' ? 0 : -1;

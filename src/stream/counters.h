@@ -31,6 +31,8 @@
         "jumps of sequence numbers and timestamps that readers do not see")                        \
     ROW(OUTBOUND_DISCARDED, "outboundFramesDiscarded", PATH | SESSION,                             \
         "frames that a slow reader did not get")                                                   \
+    ROW(KERNEL_DROPS, "inboundDatagramsDropped", LOOP,                                             \
+        "datagrams that came while the kernel's receive buffer was full")                          \
     ROW(SYSTEM_CALLS, "systemCalls", LOOP, "calls that read and write on connections")             \
     ROW(COPIED_BYTES, "copiedBytes", LOOP, "bytes of media moved by the program itself")
 

@@ -114,16 +114,21 @@ static void prefetch_destination(const struct ingest *ingest)
     prefetch(ingest->slab, CACHE_LINE);
 }
 
+/* Nobody else holds it and nothing is left in it: the same warm bytes again. Asked only amid a
+ * turn: before it, the slab has been idle for a frame's time, and its first line is cold. */
+static void rewind_slab(struct ingest *ingest)
+{
+    if (ingest->got && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
+        ingest->begin = ingest->end = 0;
+}
+
 struct room ingest_room(struct ingest *ingest)
 {
     if (!ingest->got)
         prefetch_destination(ingest);
     uint32_t least = MIN(MAX(ingest->wanted, (uint32_t)LEAST_ROOM), (uint32_t)MOST_ROOM);
     bool     needs_large = ingest->end - ingest->begin + least > SLAB_SMALL;
-    /* Nobody else holds it and nothing is left in it: the same warm bytes again. Asked only amid a
-     * turn: before it, the slab has been idle for a frame's time, and its first line is cold. */
-    if (ingest->got && ingest->begin == ingest->end && slab_is_unshared(ingest->slab))
-        ingest->begin = ingest->end = 0;
+    rewind_slab(ingest);
     if (!has_room(ingest, least))
         change_slab(ingest, needs_large);
     return (struct room){ ingest->slab->bytes + ingest->end, ingest->size - ingest->end };
@@ -298,6 +303,23 @@ void ingest_take_report(struct ingest *ingest, unsigned track, uint64_t ntp, uin
     rtp_receiver_sender_report(&from->receiver, ntp, now_ns);
     if (ingest->is_absolute && ntp && rtp_timeline_map(&from->timeline, ticks, now_ns, &ticks))
         stream_set_ntp(ingest->stream, track, ntp, ticks);
+}
+
+/* Dense: one that was received where it is to stay would leave the rest of a datagram's room
+ * empty, and pin megabytes for kilobytes of audio. */
+int ingest_copy_packet(struct ingest *ingest, unsigned track, struct span packet)
+{
+    size_t len = INTERLEAVED_HEADER + packet.len;
+    ASSERT(ingest->begin == ingest->end && packet.len <= INTERLEAVED_MAX - INTERLEAVED_HEADER);
+    rewind_slab(ingest);
+    if (!ingest->slab || ingest->size - ingest->end < len)
+        change_slab(ingest, len > SLAB_SMALL);
+    uint8_t *p = ingest->slab->bytes + ingest->end;
+    interleaved_write_header(p, (uint8_t)(2 * track), (uint16_t)packet.len);
+    memcpy(p + INTERLEAVED_HEADER, packet.p, packet.len);
+    counters_add(ingest->hub->counters, COUNTER_COPIED_BYTES, packet.len);
+    ingest_received(ingest, len);
+    return ingest_take_packet(ingest, track, len);
 }
 
 static void on_hold_timeout(void *arg);

@@ -104,5 +104,11 @@ int ingest_take_packet(struct ingest *ingest, unsigned track, size_t len);
  */
 void ingest_take_report(struct ingest *ingest, unsigned track, uint64_t ntp, uint32_t ticks);
 
+/**
+ * An RTP packet that came as a datagram: copied to where the next bytes would be received, behind
+ * a header of its own. For a publisher who sends no bytes otherwise. Returns the same.
+ */
+int ingest_copy_packet(struct ingest *ingest, unsigned track, struct span packet);
+
 /** After the last packet of a turn: publishes, or holds until the frame is whole. */
 void ingest_end_turn(struct ingest *ingest);

@@ -356,6 +356,16 @@ bool stream_next_packet(struct stream *stream, unsigned index, uint16_t *seq, ui
     return true;
 }
 
+uint64_t stream_id(const struct stream *stream)
+{
+    return stream->id;
+}
+
+unsigned stream_owner(const struct stream *stream)
+{
+    return stream->owner;
+}
+
 struct description *stream_description(const struct stream *stream)
 {
     return stream->description;

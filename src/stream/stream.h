@@ -135,5 +135,8 @@ void stream_request_keyframe(struct stream *stream);
  */
 bool stream_next_packet(struct stream *stream, unsigned track, uint16_t *seq, uint32_t *ticks);
 
+uint64_t             stream_id(const struct stream *stream);
+/** Index of the loop where it lives; a mirror's differs from its own. */
+unsigned             stream_owner(const struct stream *stream);
 struct description  *stream_description(const struct stream *stream);
 struct stream_track *stream_track(struct stream *stream, unsigned track);

@@ -1,12 +1,12 @@
 #include "webrtc/webrtc_feed.h"
 
-#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/prefetch.h"
 #include "rtp/rtcp.h"
+#include "stream/media_refit.h"
 #include "webrtc/webrtc_internal.h"
 
 /* Lost packets are asked for within a second, and few viewers are further away. */
@@ -308,36 +308,6 @@ bool webrtc_feed_clock(const struct webrtc_feed *feed, unsigned track, uint64_t 
 
 /* The stream */
 
-enum { MAX_PARAMS = 8, MAX_PARAM_BYTES = 2048 };
-
-/* Base64, separated by commas. */
-static unsigned decode_params(struct span list, uint8_t *bytes, size_t *used, struct span *nals,
-                              unsigned count)
-{
-    for (struct span text; count < MAX_PARAMS && span_next(&list, ',', &text);) {
-        ssize_t len = base64_decode(text, bytes + *used, MAX_PARAM_BYTES - *used);
-        if (len <= 0)
-            continue;
-        nals[count++] = (struct span){ bytes + *used, (size_t)len };
-        *used += (size_t)len;
-    }
-    return count;
-}
-
-/* The parameter sets that the description brings, for streams that bring none in band. */
-static void set_params(struct refit *refit, const struct sdp_media *media)
-{
-    static const char *const keys[] = { "sprop-parameter-sets", "sprop-vps", "sprop-sps",
-                                        "sprop-pps" };
-    uint8_t                  bytes[MAX_PARAM_BYTES];
-    struct span              nals[MAX_PARAMS];
-    size_t                   used = 0;
-    unsigned                 count = 0;
-    for (size_t i = 0; i < COUNT(keys); i++)
-        count = decode_params(sdp_fmtp(media, keys[i]), bytes, &used, nals, count);
-    refit_set_params(refit, nals, count);
-}
-
 static void open_track(struct feed_track *track, const struct sdp_media *media)
 {
     *track = (struct feed_track){ .codec = media->codec,
@@ -346,10 +316,7 @@ static void open_track(struct feed_track *track, const struct sdp_media *media)
     if (!track->is_used)
         return;
     track->refit = mem_new(struct refit);
-    refit_init(track->refit, media->codec->id, REFIT_MAX_PAYLOAD);
-    set_params(track->refit, media);
-    if (media->codec->id == CODEC_LPCM) /* L16: the only one that viewers play */
-        refit_set_tick_bytes(track->refit, 2u * MAX(media->channels, (uint8_t)1));
+    media_refit_init(track->refit, media, REFIT_MAX_PAYLOAD);
     track->serials = mem_new_array(uint32_t, FEED_TRACK_PARTS);
 }
 

@@ -2,6 +2,7 @@
  * The floor: the least that forwarding costs with ordinary system calls.
  *
  * usage: floor PORT
+ *        floor PORT udp MEDIA-PORT
  *        floor PORT cm|gcm STREAMS VIEWERS CORE
  *
  * It speaks just enough RTSP for `millrace load`, so that one generator writes the same bytes at
@@ -9,7 +10,11 @@
  * sent something, and one send() of all its whole packets, as they are, for each of its readers.
  * There are no queues: a reader whose socket is full is dropped, and the load tool says so.
  *
- * In its second form each of STREAMS streams has VIEWERS of WebRTC besides, from the start. What a
+ * In its second form media come and go in datagrams, from and to one port: a frame is copied
+ * together and goes out when its marker has come, by one message for each reader (UDP_SEGMENT) and
+ * one sendmmsg() for many of them.
+ *
+ * In its third form each of STREAMS streams has VIEWERS of WebRTC besides, from the start. What a
  * turn has received is encrypted for each of them under its own key (AES-CM with HMAC-SHA1-80, or
  * AES-128-GCM), in sweeps of up to 256 packets; a run of datagrams of one size to one viewer is one
  * message with UDP_SEGMENT, and a sweep goes out by one sendmmsg(). A viewer is a UDP port of a
@@ -48,14 +53,16 @@ enum {
 };
 
 struct path {
-    struct buf     sdp;
-    struct list    readers;
-    struct viewer *viewers; /* as many as every path has; NULL: none */
+    struct buf            sdp;
+    struct list           readers;
+    struct viewer        *viewers;   /* as many as every path has; NULL: none */
+    struct datagram_path *datagrams; /* NULL: media travel in the connections */
 };
 
 struct conn {
     int              fd;
     bool             is_publisher;
+    bool             announces;
     struct path     *path; /* NULL before ANNOUNCE or DESCRIBE */
     struct list_node in_path;
     struct buf       rest; /* a packet or a request that has not come whole yet */
@@ -65,6 +72,7 @@ struct floor_counts counts;
 
 static struct map *paths;
 static int         connections; /* epoll's descriptor */
+static uint16_t    media_port;  /* of datagrams; 0: there are none */
 static uint8_t     scratch[FLOOR_SCRATCH];
 static size_t      scratch_used; /* packets that are encrypted at the end of the turn */
 
@@ -143,8 +151,10 @@ static unsigned on_announce(struct conn *conn, const struct message *request)
         conn->path = mem_new(struct path);
         list_init(&conn->path->readers);
         conn->path->viewers = viewers_of(map_count(paths));
+        conn->path->datagrams = media_port ? datagrams_path() : NULL;
         (void)map_put(paths, request->url, conn->path);
     }
+    conn->announces = true;
     conn->path->sdp.len = 0;
     buf_append(&conn->path->sdp, request->body);
     return 200;
@@ -170,6 +180,22 @@ static unsigned on_play(struct conn *conn, const struct message *request)
     return 200;
 }
 
+/* One track: no more is asked of it. */
+static unsigned on_setup(struct conn *conn, const struct message *request)
+{
+    static const char key[] = "client_port=";
+    struct span       transport = message_header(request, "Transport");
+    const char       *at = memmem(transport.p, transport.len, key, strlen(key));
+    uint16_t          port = at ? (uint16_t)strtoul(at + strlen(key), NULL, 10) : 0;
+    if (!conn->path || (media_port && !port))
+        return 461;
+    if (media_port && conn->announces)
+        datagrams_add_publisher(conn->path->datagrams, port);
+    else if (media_port)
+        datagrams_add_reader(conn->path->datagrams, port);
+    return 200;
+}
+
 static unsigned on_other(struct conn *conn, const struct message *request)
 {
     return 200;
@@ -179,7 +205,7 @@ static const struct method {
     const char *name;
     unsigned (*handle)(struct conn *conn, const struct message *request);
 } methods[] = {
-    { "ANNOUNCE", on_announce }, { "DESCRIBE", on_describe }, { "SETUP", on_other },
+    { "ANNOUNCE", on_announce }, { "DESCRIBE", on_describe }, { "SETUP", on_setup },
     { "RECORD", on_record },     { "PLAY", on_play },         { "OPTIONS", on_other },
     { "TEARDOWN", on_other },
 };
@@ -203,7 +229,10 @@ static void send_answer(const struct conn *conn, const struct message *request, 
     message_start_response(&answer, MESSAGE_RTSP, status);
     message_add(&answer, "CSeq", "%.*s", SPAN_ARGS(message_header(request, "CSeq")));
     message_add(&answer, "Session", "1");
-    if (transport.len)
+    if (transport.len && media_port)
+        message_add(&answer, "Transport", "%.*s;server_port=%u-%u", SPAN_ARGS(transport),
+                    media_port, media_port + 1u);
+    else if (transport.len)
         message_add(&answer, "Transport", "%.*s", SPAN_ARGS(transport));
     message_add(&answer, "Content-Length", "%zu", body.len);
     message_finish(&answer, body);
@@ -323,7 +352,9 @@ static void run(int listener)
         int count = epoll_wait(connections, events, FLOOR_EVENTS_A_TURN, -1);
         counts.turns++;
         for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr)
+            if (events[i].data.ptr == &media_port)
+                datagrams_receive();
+            else if (events[i].data.ptr)
                 on_readable(events[i].data.ptr);
             else
                 accept_conn(listener);
@@ -341,14 +372,22 @@ bool read_number(const char *text, uint64_t max, unsigned *out)
     return is_number;
 }
 
+static bool read_arguments(int argc, char **argv, unsigned *port)
+{
+    unsigned media = 0;
+    if (argc < 2 || !read_number(argv[1], UINT16_MAX, port))
+        return false;
+    if (argc == 4 && strcmp(argv[2], "udp") == 0 && read_number(argv[3], UINT16_MAX - 1, &media))
+        media_port = (uint16_t)media;
+    return argc == 2 || media_port || (argc == 6 && viewers_start(argv + 2));
+}
+
 int main(int argc, char **argv)
 {
     unsigned port;
-    bool     is_right = (argc == 2 || argc == 6) && read_number(argv[1], UINT16_MAX, &port);
-    if (is_right && argc == 6)
-        is_right = viewers_start(argv + 2);
-    if (!is_right) {
-        (void)fprintf(stderr, "usage: %s PORT [cm|gcm STREAMS VIEWERS CORE]\n", argv[0]);
+    if (!read_arguments(argc, argv, &port)) {
+        (void)fprintf(stderr, "usage: %s PORT [udp MEDIA-PORT | cm|gcm STREAMS VIEWERS CORE]\n",
+                      argv[0]);
         return EXIT_FAILURE;
     }
     const struct sigaction ending = { .sa_handler = on_signal };
@@ -358,6 +397,8 @@ int main(int argc, char **argv)
     connections = open_epoll();
     int listener = open_listener((uint16_t)port);
     watch(connections, listener, NULL);
+    if (media_port)
+        watch(connections, datagrams_start(media_port), &media_port);
     run(listener);
     (void)printf("counters: inboundRTPPackets=%llu outboundRTPPackets=%llu systemCalls=%llu "
                  "turns=%llu\n",

@@ -1,5 +1,5 @@
 /**
- * floor: what floor.c, which forwards, and floor_viewers.c, which encrypts, share.
+ * floor: what floor.c, which forwards, floor_viewers.c, which encrypts, and floor_udp.c share.
  *
  * Thread:  one.
  */
@@ -22,6 +22,19 @@ __attribute__((noreturn)) void fail_with_words(const char *what);
 int  open_epoll(void);
 void watch(int epoll_fd, int fd, void *who);
 bool read_number(const char *text, uint64_t max, unsigned *out);
+
+/* Datagrams */
+
+struct datagram_path;
+
+/** On this port and the next one. Returns the descriptor that is to be watched. */
+int                   datagrams_start(uint16_t port);
+struct datagram_path *datagrams_path(void);
+/** Their RTP comes from, or goes to, that port. */
+void                  datagrams_add_publisher(struct datagram_path *path, uint16_t port);
+void                  datagrams_add_reader(struct datagram_path *path, uint16_t port);
+/** Receives once, and sends all of it. */
+void                  datagrams_receive(void);
 
 /* WebRTC viewers */
 

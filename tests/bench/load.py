@@ -30,6 +30,7 @@ class Load:
     options: tuple[str, ...] = ()
     ramp_ms: int = 300
     srtp: str | None = None  # readers are WebRTC viewers, under this profile: "cm" or "gcm"
+    by_udp: bool = False  # publishers and readers: RTP in datagrams
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class LoadTool:
     def run(self, server: Running, load: Load, seconds: float) -> Result:
         command = [*self.command, "--url", server.rtsp_url, "--pid", str(server.pid),
                    "--ramp", f"{load.ramp_ms}ms", "--duration", f"{round(seconds * 1000)}ms",
-                   "--streams", str(load.streams), *reading_options(server, load), *load.options]
+                   "--streams", str(load.streams), *reading_options(server, load), *load.options,
+                   *(["--transport", "udp"] if load.by_udp else [])]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
         if not done.stdout.startswith("{"):

@@ -24,6 +24,8 @@ POLL_S = 0.0001
 OWN_SETTINGS = """\
 logLevel: debug
 rtspAddress: {host}:{ports.rtsp}
+rtpAddress: {host}:{ports.rtp}
+rtcpAddress: {host}:{ports.rtcp}
 {webrtc}
 {settings}
 paths:
@@ -35,6 +37,8 @@ paths:
 MEDIAMTX_SETTINGS = """\
 logLevel: warn
 rtspAddress: {host}:{ports.rtsp}
+rtpAddress: {host}:{ports.rtp}
+rtcpAddress: {host}:{ports.rtcp}
 rtmp: no
 hls: no
 {webrtc}
@@ -63,11 +67,16 @@ class Ports:
     rtsp: int
     http: int
     udp: int
+    rtp: int  # an even one, and the next is free too
 
     @classmethod
     def find(cls) -> Ports:
-        return cls(*(find_port(kind) for kind in (socket.SOCK_STREAM, socket.SOCK_STREAM,
-                                                  socket.SOCK_DGRAM)))
+        return cls(find_port(socket.SOCK_STREAM), find_port(socket.SOCK_STREAM),
+                   find_port(socket.SOCK_DGRAM), find_pair())
+
+    @property
+    def rtcp(self) -> int:
+        return self.rtp + 1
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,10 @@ class Program:
 
     def command(self, folder: Path, ports: Ports, load: Load, receiver_core: int) -> list[str]:
         if self.is_floor:
-            viewers = [load.srtp, load.streams, load.readers, receiver_core] if load.srtp else []
-            return list(map(str, [self.path, ports.rtsp, *viewers]))
+            form: list[object] = ["udp", ports.rtp] if load.by_udp else []
+            if load.srtp:
+                form = [load.srtp, load.streams, load.readers, receiver_core]
+            return list(map(str, [self.path, ports.rtsp, *form]))
         template = OWN_SETTINGS if self.is_ours else MEDIAMTX_SETTINGS
         webrtc = (WEBRTC if load.srtp else NO_WEBRTC).format(host=HOST, ports=ports)
         file = folder / f"{ports.rtsp}.yml"
@@ -179,17 +190,29 @@ class Running:
         return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", lines[-1])}
 
 
+def is_free(kind: socket.SocketKind, port: int) -> bool:
+    with socket.socket(type=kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 def find_port(kind: socket.SocketKind) -> int:
     """A free one below those that the kernel gives to clients, which could meet themselves."""
     while True:
         port = random.randrange(20000, 30000)
-        with socket.socket(type=kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        return port
+        if is_free(kind, port):
+            return port
+
+
+def find_pair() -> int:
+    while True:
+        port = find_port(socket.SOCK_DGRAM) & ~1
+        if is_free(socket.SOCK_DGRAM, port) and is_free(socket.SOCK_DGRAM, port + 1):
+            return port
 
 
 def accepts(port: int) -> bool:

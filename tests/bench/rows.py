@@ -53,6 +53,19 @@ RTSP_ROWS: dict[str, Row] = {
                     Load(25, 0, SHORT_GOP)),
 }
 
+# Datagrams, both ways: packets that go out as they came, of equal sizes where a frame is cut.
+UDP_FAN_OUT = replace(FAN_OUT, by_udp=True)
+
+UDP_ROWS: dict[str, Row] = {
+    "udp-in": Row("64 streams of 1 Mbit/s over UDP, no reader", measure_cost,
+                  Load(64, 0, by_udp=True)),
+    "udp-one": Row("64 streams of 1 Mbit/s over UDP, one reader each", measure_cost,
+                   Load(64, 1, SHORT_GOP, by_udp=True)),
+    "udp-fan": Row("1 stream of 4 Mbit/s over UDP, 100 readers", measure_cost, UDP_FAN_OUT),
+    "udp-counts": Row("1 stream of 4 Mbit/s over UDP, 100 readers, counted exactly",
+                      partial(measure_counts, max_calls=0.08), UDP_FAN_OUT),
+}
+
 # WebRTC viewers. No packet is so large that a server has to cut it, and the packets of a frame are
 # of one size, as are the parts of one large NAL unit: 1003 bytes of payload where all frames are
 # alike, 1119 (940) where a keyframe is 4 (40) times a P frame.
@@ -61,9 +74,6 @@ UNEQUAL = ("--keyframe-ratio", "4", "--packet-size", "1131", *SHORT_GOP)
 SAMPLED = ("--decrypt-every", "8")  # or the generator is full first
 PACED = ("--keyframe-ratio", "40", "--packet-size", "952")
 
-# A frame's last viewer is served after all others: with many of one stream this is most of the
-# delay, for the floor too.
-NO_MAX_DELAY: dict[str, float] = {}
 # A large keyframe is sent over a part of the frame's time.
 PACED_MAX_DELAY_MS = {"p50": 0.4, "p99": 40.0}
 
@@ -72,11 +82,9 @@ WHEP_ROWS: dict[str, Row] = {
                Load(64, 1, (*EQUAL, *SHORT_GOP))),
     "opus": Row("64 streams with Opus beside the video, one viewer each", measure_cost,
                 Load(64, 1, ("--audio", *EQUAL, *SHORT_GOP))),
-    "fan50": Row("1 stream of 1 Mbit/s, 50 viewers",
-                 partial(measure_cost, max_delay_ms=NO_MAX_DELAY),
+    "fan50": Row("1 stream of 1 Mbit/s, 50 viewers", measure_cost,
                  Load(1, 50, (*EQUAL, *SHORT_GOP))),
-    "fan200": Row("1 stream of 1 Mbit/s, 200 viewers",
-                  partial(measure_cost, max_delay_ms=NO_MAX_DELAY),
+    "fan200": Row("1 stream of 1 Mbit/s, 200 viewers", measure_cost,
                   Load(1, 200, (*EQUAL, *SHORT_GOP))),
     "keyframe": Row("64 streams, one viewer each, a keyframe 40 times a P frame",
                     partial(measure_cost, max_delay_ms=PACED_MAX_DELAY_MS), Load(64, 1, PACED)),
@@ -119,4 +127,4 @@ BROWSER_ROWS = {
 
 ALL_WHEP_ROWS = {f"whep-{name}-{srtp}": with_srtp(name, srtp)
                  for name in WHEP_ROWS for srtp in SRTP_PROFILES}
-ROWS = RTSP_ROWS | ALL_WHEP_ROWS | BROWSER_ROWS
+ROWS = RTSP_ROWS | UDP_ROWS | ALL_WHEP_ROWS | BROWSER_ROWS

@@ -42,6 +42,8 @@ HASHED = """\
 PASSWORDS = ("readpass", "bad")
 SETTINGS = f"""
 rtspAddress: 127.0.0.1:{PORT}
+rtpAddress: 127.0.0.1:18000
+rtcpAddress: 127.0.0.1:18001
 paths:
   static:
     source: demo
@@ -123,10 +125,10 @@ PUBLISHED = {
 LATER = (
     (r"^rtsps_", "needs RTSP over TLS"),
     (r"multicast|multiple_transports", "needs multicast"),
-    (r"udp_query|_udp$|timeout_udp", "needs RTP over UDP"),
     (r"static_source_(timeout|not_ready)", "needs sources that are pulled"),
 )
-LONG = r"^timeout_(idle|never|setup|tcp_reader)"
+LONG = r"^timeout_(idle|never|setup|tcp_reader|udp_reader)"
+WITHOUT_UDP = "err_461_udp_disabled"
 
 
 def server_name(_request: str, want: Response) -> None:
@@ -184,7 +186,8 @@ def users_of(recording: str) -> str:
 def test_conversation(file: Path, millrace: Servers) -> None:
     steps = parse(file.read_text())
     assert steps
-    server = millrace(users_of(file.stem) + SETTINGS)
+    transports = "rtspTransports: [tcp]\n" if file.stem == WITHOUT_UDP else ""
+    server = millrace(transports + users_of(file.stem) + SETTINGS)
     with ExitStack() as stack:
         for path, stream in PUBLISHED.items():
             stack.enter_context(Publisher(path, stream.sdp, port=PORT,
@@ -193,6 +196,7 @@ def test_conversation(file: Path, millrace: Servers) -> None:
         only_reader = stack.enter_context(Rtsp(port=PORT))
         only_reader.play("max1")
         replay = Replay(stack.enter_context(Rtsp(port=PORT)), adjust, PASSWORDS)
+        stack.callback(replay.close)
         for step in steps:
             step(replay)
     server.stop()

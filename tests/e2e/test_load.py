@@ -101,6 +101,18 @@ def test_a_server_that_lets_nobody_in(load: Any, millrace: Servers, user: tuple[
     assert "s3cr3t" not in json.dumps(report)
 
 
+@pytest.mark.parametrize("transport, with_udp", [("udp", 8), ("udp-in", 0), ("udp-out", 8)])
+def test_all_that_is_sent_comes_back_by_udp(load: Any, server: Server, transport: str,
+                                            with_udp: int) -> None:
+    report = load("--streams", "4", "--readers", "2", "--audio", "--duration", "2s",
+                  "--transport", transport).report(0)
+    assert nothing_lost(report)
+    assert report["load"]["transport"] == transport
+    assert report["delivered"]["packets"] == pytest.approx(2 * report["sent"]["packets"], rel=0.03)
+    assert server.count_log("is reading from .* with UDP") == with_udp
+    server.stop()
+
+
 @pytest.mark.parametrize("srtp, profile", [
     ("any", "SRTP_AEAD_AES_128_GCM"),
     ("gcm", "SRTP_AEAD_AES_128_GCM"),

@@ -10,7 +10,8 @@ from harness.patience import wait_until
 from harness.publisher import H264_SDP, Publisher
 from harness.rtp import FramePart, Packet
 from harness.rtsp import Rtsp
-from harness.server import Server, Servers
+from harness.server import DEFAULT_SETTINGS, Server, Servers
+from harness.udp import UdpRtsp
 
 
 def parts_of_a_frame(reader: Rtsp) -> int:
@@ -122,16 +123,28 @@ def test_queries(server: Server, describe: str, base: str, setup: str) -> None:
         reader.read_frame(0)
 
 
-@pytest.mark.parametrize("offer, status, taken", [
-    ("RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;unicast;interleaved=4-5", 200,
-     "RTP/AVP/TCP;unicast;interleaved=4-5"),
-    ("RTP/AVP;multicast,RTP/AVP/TCP;unicast", 200, "RTP/AVP/TCP;unicast;interleaved=0-1"),
-    ("RTP/AVP;unicast;client_port=5000-5001", 461, None),
-    ("RTP/AVP;multicast", 461, None),
-], ids=["tcp-after-udp", "tcp-after-multicast", "udp", "multicast"])
-def test_transports(server: Server, offer: str, status: int, taken: str | None) -> None:
-    """Only TCP is there, so the first offer that names it wins."""
-    with Publisher("cam"), Rtsp() as reader:
+UDP_OFFER = "RTP/AVP;unicast;client_port=5000-5001"
+UDP_TAKEN = f"{UDP_OFFER};server_port=8000-8001"
+TCP_TAKEN = "RTP/AVP/TCP;unicast;interleaved=4-5"
+
+
+@pytest.mark.parametrize("allowed, offer, status, taken", [
+    ("tcp", f"{UDP_OFFER},{TCP_TAKEN}", 200, TCP_TAKEN),
+    ("tcp, udp", f"{UDP_OFFER},{TCP_TAKEN}", 200, UDP_TAKEN),
+    ("tcp, udp", f"{TCP_TAKEN},{UDP_OFFER}", 200, TCP_TAKEN),
+    ("tcp, udp", f"RTP/AVP/UDP;unicast;client_port=5000,{TCP_TAKEN}", 200, UDP_TAKEN),
+    ("tcp", "RTP/AVP;multicast,RTP/AVP/TCP;unicast", 200, "RTP/AVP/TCP;unicast;interleaved=0-1"),
+    ("tcp", UDP_OFFER, 461, None),
+    ("udp", TCP_TAKEN, 461, None),
+    ("multicast, tcp, udp", "RTP/AVP;multicast", 461, None),
+], ids=["tcp-after-udp", "udp-before-tcp", "tcp-before-udp", "udp-one-port", "tcp-after-multicast",
+        "udp", "tcp", "multicast"])
+def test_transports(millrace: Servers, allowed: str, offer: str, status: int,
+                    taken: str | None) -> None:
+    """The first offer that is allowed wins."""
+    millrace(f"rtspTransports: [{allowed}]\n{DEFAULT_SETTINGS}")
+    client = UdpRtsp if allowed == "udp" else Rtsp
+    with Publisher("cam", client=client), Rtsp() as reader:
         response = reader.request("SETUP", "cam/trackID=0", {"Transport": offer})
         assert response.status == status
         got = re.sub(";ssrc=[0-9A-F]{8}$", "", response.get("Transport") or "")

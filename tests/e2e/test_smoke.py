@@ -13,7 +13,7 @@ from harness.patience import wait_until
 from harness.publisher import Publisher
 from harness.rtp import FramePart, Packet
 from harness.rtsp import Rtsp
-from harness.server import Server, Servers
+from harness.server import DEFAULT_SETTINGS, Server, Servers
 
 pytestmark = pytest.mark.smoke
 
@@ -87,7 +87,7 @@ def test_readers_end_with_the_publisher(server: Server, folder: Path, media: Pat
 
 
 def test_second_instance_says_that_the_port_is_in_use(server: Server, millrace: Servers) -> None:
-    second = millrace(wait=None)
+    second = millrace(f"rtspTransports: [tcp]\n{DEFAULT_SETTINGS}", wait=None)
     assert second.wait_exit() == 1
     second.wait_log(r"ERR.* listen tcp :8554: bind: address already in use$")
     server.stop()

@@ -500,7 +500,7 @@ def test_https(millrace: Servers, folder: Path) -> None:
 ])
 def test_second_server_on_a_port(whep: Server, millrace: Servers, settings: str,
                                  words: str) -> None:
-    second = millrace(f"rtspAddress: :9554\nworkers: 2\n{settings}{DEFAULT_SETTINGS}", wait=words)
+    second = millrace(f"rtsp: no\nworkers: 2\n{settings}{DEFAULT_SETTINGS}", wait=words)
     second.expected_exit = 1
     assert second.wait_exit() == 1
     with Publisher("cam"), Viewer() as viewer:

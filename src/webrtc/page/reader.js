@@ -30,8 +30,8 @@
     /* A source that starts on demand may take ten seconds before the server answers. */
     const ANSWER_LIMIT_MS = 20000;
 
-    /* The server gives up at the same time (webrtcHandshakeTimeout). */
-    const CONNECT_LIMIT_MS = 10000;
+    /* The server gives up a bit sooner (webrtcHandshakeTimeout), and says why in its log. */
+    const CONNECT_LIMIT_MS = 10500;
 
     /* Mostly there is a connection before a later candidate could be of use. */
     const TRICKLE_AFTER_MS = 100;

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from harness.rtsp import Closed, Response, Rtsp
 
 SESSION = re.compile(r"(?<=^Session: )[0-9a-f]{32}(?=;|$)", re.M)
 NONCE = re.compile(r'(?<=nonce=")[0-9a-f]{32}(?=")')
+CLIENT_PORTS = re.compile(r"client_port=(\d+)-(\d+)")
 SSRC = re.compile(r"(?<=;ssrc=)[0-9A-F]{8}\b")
 DIGEST_PARAM = re.compile(r'(\w+)="([^"]*)"')
 RTP_POSITION = re.compile(r"seq=\d+;rtptime=\d+")
@@ -51,6 +53,19 @@ class Replay:
     ids: dict[str, str] = field(default_factory=dict)  # sessions, SSRCs and nonces
     request: str = ""
     last_exchange: float = field(default_factory=time.monotonic)
+    ports: dict[int, socket.socket] = field(default_factory=dict)  # that the client has named
+
+    def open_ports(self, text: str) -> None:
+        for found in CLIENT_PORTS.finditer(text):
+            for port in map(int, found.groups()):
+                if port not in self.ports:
+                    self.ports[port] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    self.ports[port].settimeout(5 * PATIENCE)
+                    self.ports[port].bind(("127.0.0.1", port))
+
+    def close(self) -> None:
+        for sock in self.ports.values():
+            sock.close()
 
     def learn_ids(self, want: str, got: str) -> None:
         """An id met for the first time may be any; from then on it must be that one."""
@@ -92,6 +107,7 @@ Step = Callable[[Replay], None]
 def send(message: Message) -> Step:
     def step(replay: Replay) -> None:
         replay.request = message.head[0]
+        replay.open_ports("\n".join(message.head))
         request = replay.answer_challenge(message.encode().decode())
         replay.client.send(replay.translate(request).encode())
         replay.last_exchange = time.monotonic()
@@ -161,10 +177,25 @@ def expect_frame(channel: str, kind: str, payload_type: str, ssrc: str | None) -
     return step
 
 
+def expect_datagram(port: str, sender: str, kind: str, payload_type: str, ssrc: str) -> Step:
+    def step(replay: Replay) -> None:
+        data, got_sender = replay.ports[int(port)].recvfrom(65536)
+        host, _, sender_port = sender.partition(":")
+        assert got_sender == (host, int(sender_port))
+        at = 4 if kind == "RTCP" else 8
+        assert data[at:at + 4].hex().upper() == replay.ids[ssrc.upper()]
+        assert data[1] & (0xFF if kind == "RTCP" else 0x7F) == int(payload_type)
+
+    return step
+
+
 REMARKS: tuple[tuple[re.Pattern[str], Callable[..., Step]], ...] = (
     (re.compile(r"interleaved channel (\d+): \d+ (RTP|RTCP) packets, first: pt=(\d+)"
                 r"(?:.* ssrc=(\w+))?"),
      expect_frame),
+    (re.compile(r"UDP to client port (\d+) from ([\d.:]+): \d+ bytes, (RTP|RTCP) pt=(\d+) "
+                r"ssrc=(\w+)"),
+     expect_datagram),
     (re.compile(r"server closed the connection after ([\d.]+) s"), expect_closed_after),
     (re.compile(r"still open after ([\d.]+) s"), expect_open_after),
 )

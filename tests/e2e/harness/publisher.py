@@ -29,8 +29,8 @@ class Publisher:
     def __init__(self, path: str, sdp: str = H264_SDP, *, payload_types: Sequence[int] = (96,),
                  interval: float = 0.02, parts: int = 2,
                  keyframe_every: int = 25, port: int = DEFAULT_PORT, start: bool = True,
-                 account: str | None = None) -> None:
-        self.rtsp = Rtsp(port=port, account=account)
+                 account: str | None = None, client: type[Rtsp] = Rtsp) -> None:
+        self.rtsp = client(port=port, account=account)
         self.rtsp.announce(path, sdp)
         self.video = H264Writer(payload_types[0])
         self.others = [Packet(payload_type, True, 100, 5000, payload_type, b"sound" * 8)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from harness.patience import patience
 
@@ -55,7 +55,7 @@ class Rtsp:
                  source: str = "") -> None:
         """With an account, "user:password", each request has it (Basic). It connects from the
         address `source`."""
-        self.base = f"rtsp://{host}:{port}"
+        self.base = f"rtsp://[{host}]:{port}" if ":" in host else f"rtsp://{host}:{port}"
         self.session: str | None = None
         self.account = account
         self.frames: deque[Frame] = deque()
@@ -72,7 +72,7 @@ class Rtsp:
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def __enter__(self) -> Rtsp:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
