@@ -7,9 +7,12 @@ from wherever a reader comes in; what it has got must be a part of the clip, in 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from harness import codecs
 from harness.codecs import Codec
@@ -19,8 +22,6 @@ PUBLISH = {"ffmpeg": codecs.ffmpeg_publish, "gstreamer": codecs.gstreamer_publis
 READ = {"ffmpeg": (codecs.ffmpeg_read, codecs.ffmpeg_got),
         "gstreamer": (codecs.gstreamer_read, codecs.gstreamer_got)}
 GROUPS = {"video": codecs.VIDEO, "audio": codecs.AUDIO, "others": codecs.OTHERS}
-
-TRANSPORTS = ("tcp",)
 
 # What a program cannot do, and what it says when it is asked to.
 CANNOT_PUBLISH = {
@@ -37,9 +38,13 @@ CANNOT_READ = {  # publisher, reader, codec
 }
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("publisher", PUBLISH)
+def runs() -> Iterator[ParameterSet]:
+    for publisher, group, transport in product(PUBLISH, GROUPS, ("tcp", "udp")):
+        is_rare = transport == "udp" and group != "video"
+        yield pytest.param(publisher, group, transport, marks=[pytest.mark.long] if is_rare else [])
+
+
+@pytest.mark.parametrize("publisher,group,transport", runs())
 def test_codecs(server: Server, folder: Path, media: Path, publisher: str, group: str,
                 transport: str) -> None:
     tried = [codec for codec in GROUPS[group] if (publisher, codec.key) not in CANNOT_PUBLISH]
@@ -55,8 +60,8 @@ def test_codecs(server: Server, folder: Path, media: Path, publisher: str, group
     for client in running:
         client.stop()
     for name, codec in readers:
-        tracks = re.escape(f"1 track ({codec.name})")
-        assert server.count_log(f"is reading from path '{codec.key}', .*{tracks}"), codec.key
+        how = re.escape(f"with {transport.upper()}, 1 track ({codec.name})")
+        assert server.count_log(f"is reading from path '{codec.key}', {how}"), codec.key
     server.stop()
     wrong = [f"{codec.key} by {name}" for name, codec in readers
              if not is_part(READ[name][1](folder, codec),
