@@ -44,6 +44,7 @@ def runs() -> Iterator[ParameterSet]:
         yield pytest.param(publisher, group, transport, marks=[pytest.mark.long] if is_rare else [])
 
 
+@pytest.mark.limit(120)  # the first one makes the clips
 @pytest.mark.parametrize("publisher,group,transport", runs())
 def test_codecs(server: Server, folder: Path, media: Path, publisher: str, group: str,
                 transport: str) -> None:
