@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from harness import go_client as go
 from harness.server import Server, Servers
 
 pytest_plugins = ["harness.isolate"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = pytest.StashKey[Servers]()
+GO_CLIENT = pytest.StashKey[Path | str]()
 LOG_LINES_SHOWN = 60
 
 
@@ -44,6 +46,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="takes a minute or more: make test-full"))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    wanted = [item for item in session.items if "go_client" in getattr(item, "fixturenames", ())
+              and not item.get_closest_marker("skip")]
+    if wanted and not session.config.option.collectonly:
+        session.config.stash[GO_CLIENT] = go.build()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     report = (yield).get_result()
@@ -60,6 +69,15 @@ def millrace_bin() -> Path:
     path = Path(os.environ.get("MILLRACE_BIN", ROOT / "build" / "millrace")).resolve()
     assert path.is_file(), f"{path} is not built (make build), or set MILLRACE_BIN"
     return path
+
+
+@pytest.fixture
+def go_client(request: pytest.FixtureRequest) -> Path:
+    """The RTSP client written in Go."""
+    built = request.config.stash[GO_CLIENT]
+    if isinstance(built, str):
+        pytest.skip(built)
+    return built
 
 
 @pytest.fixture

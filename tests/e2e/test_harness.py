@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.codecs import find
 from harness.server import Servers
 
 HERE = Path(__file__).parent
@@ -120,3 +121,10 @@ def is_running(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("got,where", [("cde", 2), ("abcdef", 0), ("ce", -1), ("dc", -1),
+                                       ("fg", -1), ("abcdefa", -1)])
+def test_what_is_read_is_in_one_piece(got: str, where: int) -> None:
+    assert find(list(got), list("abcdef")) == where
+    assert find(got.encode(), b"abcdef") == where
