@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from harness.patience import patience
+from harness.media import URL
+from harness.patience import PATIENCE, patience
 from harness.publisher import Publisher
 from harness.rtp import FramePart, Packet
 from harness.rtsp import Rtsp
-from harness.server import Servers
+from harness.server import DEFAULT_SETTINGS, Servers
+from harness.udp import UdpRtsp
 
 PARTS = 10  # packets a frame
 FRAMES = 600
@@ -93,3 +98,32 @@ def test_memory_of_a_stalled_reader_is_bounded(millrace: Servers) -> None:
                     healthy.read_frame(0)
             highest.append(server.rss())
         assert highest[-1] - highest[0] < 2 << 20, f"grows: {highest}"
+
+
+def delay_p99_ms(millrace_bin: Path) -> float:
+    """Of 64 readers of one stream; not one of them loses anything."""
+    done = subprocess.run([millrace_bin, "load", "--json", "--url", f"{URL}/cam", "--streams", "1",
+                           "--readers", "64", "--duration", "2s"], capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert report["delivered"]["readers"] == 64, report["notes"]
+    assert not any(report["lost"][what] for what in ("packets_lost", "frames_lost")), report["lost"]
+    return float(report["times"]["delay_p99_ms"])
+
+
+def test_healthy_readers_beside_a_stalled_one_and_one_that_has_gone(
+        millrace: Servers, millrace_bin: Path) -> None:
+    """One takes nothing from its connection, one's UDP ports are closed."""
+    server = millrace(DEFAULT_SETTINGS)
+    alone = delay_p99_ms(millrace_bin)
+    memory = server.rss()
+    with (Publisher("other", parts=PARTS, interval=0.005), Rtsp(receive_buffer=8192) as stalled,
+          UdpRtsp() as gone):
+        stalled.play("other")
+        gone.play("other")
+        for sock in gone.sockets.values():
+            sock.close()
+        # whatever else the machine does meanwhile: it would have to do it three times
+        assert any(delay_p99_ms(millrace_bin) < alone + 5 * PATIENCE for _ in range(3))
+        server.wait_log("reader is too slow")
+        assert server.rss() - memory < 32 << 20
+    server.stop()
