@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORES = os.cpu_count() or 1
+JOBS = CORES + (CORES + 1) // 2  # end-to-end tests: they wait more than they compute
 SANITIZED = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -195,7 +196,7 @@ def run_pytest(build: Build, which: str, options: tuple[str, ...]) -> Tally:
     }
     sys.stdout.flush()
     done = subprocess.run([*without_randomness(build), "/usr/bin/python3", "-m", "pytest",
-                           "tests/e2e", "-q", "-rfEs", "--durations=5", f"--jobs={CORES}",
+                           "tests/e2e", "-q", "-rfEs", "--durations=5", f"--jobs={JOBS}",
                            f"--results={results}", f"--junitxml={report}",
                            *(["-m", which] if which else []), *options],
                           cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
