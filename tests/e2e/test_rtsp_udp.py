@@ -15,7 +15,7 @@ import pytest
 from harness.link import Link, NEAR
 from harness.media import (URL, Client, assert_tail, clip_picture_hashes, ffmpeg, ffmpeg_read,
                            gstreamer, make_clip, picture_hashes)
-from harness.patience import PATIENCE, patience
+from harness.patience import PATIENCE, patience, wait_until
 from harness.publisher import H264_SDP, Publisher
 from harness.rtp import FramePart, H264Writer, Packet, sender_report
 from harness.rtsp import Closed, Rtsp
@@ -411,6 +411,8 @@ def test_order_is_restored(server: Server, seed: int) -> None:
         tcp_reader.play("cam")
         publisher.rtsp.send_frame(0, packets[0])
         server.signal(signal.SIGSTOP)  # or a pause of ours could look like a loss
+        wait_until(lambda: all(") T " in task.read_text() for task in
+                               Path(f"/proc/{server.pid}/task").glob("*/stat")), "it stands still")
         for _, index in sorted(arrivals):
             publisher.rtsp.send_frame(0, packets[index])
         server.signal(signal.SIGCONT)
