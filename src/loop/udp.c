@@ -432,3 +432,25 @@ unsigned udp_socket_send(struct udp_socket *socket, struct udp_message *messages
     }
     return done;
 }
+
+bool udp_message_split(struct udp_message *message)
+{
+    bool is_size = message->error == -EMSGSIZE || message->error == -EINVAL;
+    if (!is_size || message->no_gso || message->payload.len <= message->segment)
+        return false;
+    message->no_gso = true;
+    message->error = 0;
+    return true;
+}
+
+int udp_check_free(const struct udp_options *options, const char *text, struct errmsg *why)
+{
+    struct udp_options alone = *options;
+    struct udp_socket *socket = NULL;
+    alone.reuse_port = false;
+    int err = udp_socket_create(&alone, &socket, why);
+    if (err < 0)
+        return errmsg_set(why, err, "listen udp %s: bind: %s", text, err_text(err));
+    udp_socket_destroy(socket);
+    return 0;
+}

@@ -81,6 +81,12 @@ struct udp_socket;
 int udp_socket_create(const struct udp_options *options, struct udp_socket **out,
                       struct errmsg *why);
 
+/**
+ * Binds, without reuse_port, and lets go: else a second instance would share the clients without a
+ * word. `text` is the address in words.
+ */
+int udp_check_free(const struct udp_options *options, const char *text, struct errmsg *why);
+
 /** Accepts NULL. Returns NULL. */
 struct udp_socket *udp_socket_destroy(struct udp_socket *socket);
 
@@ -138,7 +144,12 @@ struct udp_message {
  * the socket is full. Those that are left stay the caller's: it hands them in again when the
  * descriptor is writable; the first of them may be half gone (`sent`).
  *
- * An error skips its message and is told in its `error`. -EMSGSIZE and -EINVAL of a message in
- * segments: set `no_gso` for this peer, clear `error` and hand it in again. Payloads are not empty.
+ * An error skips its message and is told in its `error`. Payloads are not empty.
  */
 unsigned udp_socket_send(struct udp_socket *socket, struct udp_message *messages, unsigned count);
+
+/**
+ * True for a message that was refused because the way to its peer has no room for merged
+ * datagrams: it may be handed in again, one by one now, and so should all others to that peer be.
+ */
+bool udp_message_split(struct udp_message *message);

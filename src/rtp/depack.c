@@ -4,9 +4,6 @@
 #include "base/mem.h"
 #include "rtp/depack_internal.h"
 
-/* RFC 3550, appendix A.1: a number further behind than this is a sender's new beginning. */
-enum { MAX_MISORDER = 100 };
-
 enum { FIRST_SPANS = 64, FIRST_UNITS = 8, BLOCK_BYTES = 1024 };
 
 static const struct depack_rule *const rules[CODEC_COUNT] = {
@@ -272,7 +269,7 @@ void depack_refuse_orphan(struct depack *depack)
 static bool is_late(const struct depack *depack, uint16_t seq)
 {
     int16_t ahead = (int16_t)(seq - depack->seq);
-    return depack->has_packets && ahead <= 0 && ahead > -MAX_MISORDER;
+    return depack->has_packets && ahead <= 0 && ahead > -RTP_MAX_MISORDER;
 }
 
 /* What was begun has a hole now. */

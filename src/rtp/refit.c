@@ -4,9 +4,6 @@
 #include "rtp/au_header.h"
 #include "rtp/refit_internal.h"
 
-/* RFC 3550, appendix A.1: a number further behind than this is a sender's new beginning. */
-enum { MAX_MISORDER = 100 };
-
 static void give(struct refit_call *call, struct refit_part part)
 {
     struct refit *refit = call->refit;
@@ -194,7 +191,7 @@ void refit_set_tick_bytes(struct refit *refit, unsigned bytes)
 static bool is_late(const struct refit *refit, uint16_t seq)
 {
     int16_t ahead = (int16_t)(seq - refit->seq);
-    return refit->has_packets && ahead <= 0 && ahead > -MAX_MISORDER;
+    return refit->has_packets && ahead <= 0 && ahead > -RTP_MAX_MISORDER;
 }
 
 /* What has been given out of a broken unit stays; what waits for its end goes. */

@@ -13,6 +13,8 @@ enum {
     RTP_PLAYOUT_DELAY = 3,             /* value of that extension */
     RTP_MAX_PLAYOUT_DELAY_MS = 40950,  /* 12 bits of 10 ms */
     RTP_MAX_EXTENSION = 16,            /* value of any */
+    RTP_MAX_DROPOUT = 3000,            /* appendix A.1: a leap ahead that may be loss, */
+    RTP_MAX_MISORDER = 100,            /* and one back that may be a packet that comes late */
     RTP_HEADER_WITH_DELAY = 12 + 4 + 4 /* what rtp_write_extension() makes of a playout delay */
 };
 

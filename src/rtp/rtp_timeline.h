@@ -14,11 +14,6 @@
 
 #include "rtp/rtp.h"
 
-enum {
-    RTP_MAX_DROPOUT = 3000, /* RFC 3550, appendix A.1: a leap ahead that may be loss, */
-    RTP_MAX_MISORDER = 100, /* and one back that may be a packet that comes late */
-};
-
 /** A timestamp leads to no more than this much beyond the time that has passed. */
 #define RTP_TIMELINE_MAX_STEP_NS (INT64_C(2) * 1000000000)
 

@@ -228,19 +228,6 @@ void rtsp_udp_close(struct rtsp_udp *udp)
     udp->is_open = false;
 }
 
-/* Alone first: a second instance would share the clients without a word. */
-static int open_alone(const struct udp_options *options, const char *address, struct errmsg *why)
-{
-    struct udp_options probe = *options;
-    struct udp_socket *alone;
-    probe.reuse_port = false;
-    int err = udp_socket_create(&probe, &alone, why);
-    if (err < 0)
-        return errmsg_set(why, err, "listen udp %s: bind: %s", address, err_text(err));
-    udp_socket_destroy(alone);
-    return 0;
-}
-
 static void init(struct rtsp_udp *udp, struct rtsp_server *server, struct loop *loop)
 {
     udp->server = server;
@@ -285,7 +272,7 @@ static int open_kind(struct rtsp_server *server, enum rtsp_udp_kind kind, struct
                                    .send_buffer_bytes = RTSP_UDP_SEND_BUFFER };
     int                err = address_parse(address, &options.local, why);
     if (err == 0)
-        err = open_alone(&options, address, why);
+        err = udp_check_free(&options, address, why);
     for (unsigned i = 1; i <= server->udp_count && err == 0; i++)
         err = udp_socket_create(&options, &server->udp[i].ports[kind].socket, why);
     if (err == 0 && kind == RTSP_UDP_RTP)

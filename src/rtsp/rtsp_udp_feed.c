@@ -11,14 +11,6 @@
 #include "rtp/rtp.h"
 #include "stream/media_refit.h"
 
-/* As refit has it: what is further behind is a sender's new beginning (RFC 3550, A.1). */
-enum { MAX_MISORDER = 100 };
-
-static struct span stream_key(const uint64_t *stream)
-{
-    return (struct span){ (const uint8_t *)stream, sizeof(*stream) };
-}
-
 struct rtsp_udp_feed *rtsp_udp_feed_find(const struct rtsp_udp *udp, uint64_t stream)
 {
     return map_get(udp->feeds, stream_key(&stream));
@@ -124,7 +116,7 @@ static void follow_numbers(struct rtsp_udp_feed_track *track, uint16_t seq)
         track->next_seq = seq;
     else if (ahead > 1)
         track->next_seq = (uint16_t)(track->next_seq + ahead - 1);
-    if (!track->has_packets || ahead > 0 || ahead < -MAX_MISORDER)
+    if (!track->has_packets || ahead > 0 || ahead < -RTP_MAX_MISORDER)
         track->in_seq = seq;
     track->has_packets = true;
 }

@@ -59,11 +59,9 @@ static const struct rtsp_udp_plan *plan_of(struct rtsp_udp *udp, uint32_t place,
 /* The way to this client has no room for merged datagrams: one by one from now on. */
 static bool may_try_again(struct rtsp_udp_session *reader, struct udp_message *message)
 {
-    bool is_size = message->error == -EMSGSIZE || message->error == -EINVAL;
-    if (!is_size || message->no_gso || message->payload.len <= message->segment)
+    if (!udp_message_split(message))
         return false;
-    reader->no_gso = message->no_gso = true;
-    message->error = 0;
+    reader->no_gso = true;
     return true;
 }
 

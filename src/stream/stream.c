@@ -21,14 +21,9 @@ enum { STEPS_BACK = 3 };
 /* What on_batch() looks at lies behind the struct reader. */
 enum { READER_BYTES = 4 * CACHE_LINE };
 
-static struct span id_key(const uint64_t *id)
-{
-    return (struct span){ (const uint8_t *)id, sizeof(*id) };
-}
-
 struct stream *stream_find(struct hub *hub, uint64_t id)
 {
-    return map_get(hub->streams, id_key(&id));
+    return map_get(hub->streams, stream_key(&id));
 }
 
 static void drop_unused_mirror(struct dirty *dirty);
@@ -42,7 +37,7 @@ struct stream *stream_new(struct hub *hub, uint64_t id, unsigned owner)
     list_init(&stream->outlets);
     ring_init(&stream->ring, hub->settings->ring_bytes);
     stream->unused.flush = drop_unused_mirror;
-    void *before = map_put(hub->streams, id_key(&stream->id), stream);
+    void *before = map_put(hub->streams, stream_key(&stream->id), stream);
     ASSERT(!before);
     return stream;
 }
@@ -75,7 +70,7 @@ static void end_readers(struct list *readers, enum stream_end reason)
 
 void stream_destroy(struct stream *stream, enum stream_end reason)
 {
-    map_remove(stream->hub->streams, id_key(&stream->id));
+    map_remove(stream->hub->streams, stream_key(&stream->id));
     timer_stop(stream->hub->loop, &stream->report_timer);
     end_readers(&stream->playing, reason);
     end_readers(&stream->idle, reason);

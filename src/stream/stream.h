@@ -28,6 +28,12 @@ enum stream_end {
     STREAM_GONE,  /* it was no longer there when the reader came */
 };
 
+/** For maps by a stream's number; borrows it. */
+static inline struct span stream_key(const uint64_t *id)
+{
+    return (struct span){ (const uint8_t *)id, sizeof(*id) };
+}
+
 /** A protocol's answers. None of them may destroy another reader. */
 struct reader_ops {
     /** The stream is there: reader->stream is set. Called once, maybe inside stream_attach(). */

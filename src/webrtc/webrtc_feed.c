@@ -17,11 +17,6 @@ static const int64_t start_ns = 2 * NS_PER_S;
 
 enum { FIRST_PARTS = 256, FIRST_UNITS = 64 };
 
-static struct span stream_key(const uint64_t *stream)
-{
-    return (struct span){ (const uint8_t *)stream, sizeof(*stream) };
-}
-
 /* What is kept */
 
 /* From the newest keyframe on, as much as the stream itself may keep; 0: no such start. */

@@ -48,11 +48,9 @@ static void reset(struct webrtc_sender *sender)
 /* The way to this peer has no room for merged or large datagrams: one by one from now on. */
 static bool may_try_again(struct udp_message *message, struct webrtc_viewer *viewer)
 {
-    bool is_size = message->error == -EMSGSIZE || message->error == -EINVAL;
-    if (!viewer || !is_size || message->no_gso || message->payload.len <= message->segment)
+    if (!viewer || !udp_message_split(message))
         return false;
-    viewer->no_gso = message->no_gso = true;
-    message->error = 0;
+    viewer->no_gso = true;
     return true;
 }
 

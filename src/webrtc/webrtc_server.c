@@ -144,7 +144,6 @@ static int open_workers(struct webrtc_server *server, struct errmsg *why)
                                    .receive_buffer_bytes = RECEIVE_BUFFER,
                                    .send_buffer_bytes = SEND_BUFFER,
                                    .datagram_max_bytes = WEBRTC_DATAGRAM };
-    struct udp_socket *alone;
     if (!conf->webrtc_local_udp_address[0])
         return errmsg_set(why, -EINVAL,
                           "'webrtcLocalUDPAddress' is empty, and this version has no other way "
@@ -153,14 +152,7 @@ static int open_workers(struct webrtc_server *server, struct errmsg *why)
     if (err < 0)
         return err;
     options.features.gro = false; /* viewers send little, and never runs */
-    /* Alone first: a second instance would share the clients without a word. */
-    struct udp_options probe = options;
-    probe.reuse_port = false;
-    err = udp_socket_create(&probe, &alone, why);
-    if (err < 0)
-        return errmsg_set(why, err, "listen udp %s: bind: %s", conf->webrtc_local_udp_address,
-                          err_text(err));
-    udp_socket_destroy(alone);
+    err = udp_check_free(&options, conf->webrtc_local_udp_address, why);
     for (unsigned i = 1; i <= server->worker_count && err == 0; i++)
         err = webrtc_worker_open(&server->workers[i], server, server->loops[i], &options, why);
     return err;
